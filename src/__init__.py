@@ -1,0 +1,1 @@
+"""Fine-tunes encoders to tell idiomatic from literal language; see README.md."""

@@ -1,0 +1,134 @@
+"""params.yaml as typed, frozen objects: one class per section, in the order of the file.
+
+Holds the shape and the legality of the parameters; knows neither torch nor where data lie. What each key
+means is said once, in params.yaml.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from src.errors import UserError, unknown_name
+from src.files import read_yaml
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A mapping whose keys are known, typed and not to be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PrepareParams(Section):
+    corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
+    split: Literal["own", "fresh"]
+    unseen_groups: list[str] | None
+    validation_fraction: Fraction
+    test_fraction: Fraction
+    split_seed: int
+    max_samples: Positive | None
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "PrepareParams":
+        if self.split == "own" and self.unseen_groups is not None:
+            raise ValueError("prepare.split: own contradicts prepare.unseen_groups; set split: fresh or null the groups")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("prepare.validation_fraction + prepare.test_fraction leave nothing to train on")
+        return self
+
+
+class HpoParams(Section):
+    mode: Literal["fixed", "tuned"]
+
+
+class TrainParams(Section):
+    revision: str | None
+    trust_remote_code: bool
+    max_length: Annotated[int, Field(ge=8)]
+    learning_rate: Annotated[float, Field(gt=0)] | None
+    batch_size: Positive
+    epochs: Positive
+    warmup_ratio: Fraction
+    weight_decay: Annotated[float, Field(ge=0)]
+    gradient_accumulation_steps: Positive
+    lr_scheduler: Literal["linear", "cosine", "constant"]
+    label_smoothing: Fraction
+    class_weights: Literal["balanced"] | None
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    early_stopping_patience: Positive | None
+    task_weights: dict[str, Annotated[float, Field(gt=0)]]
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    trainer: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "TrainParams":
+        if self.warmup_ratio > 0.5:
+            raise ValueError(f"train.warmup_ratio: {self.warmup_ratio} is over half of the steps; at most 0.5")
+        if self.lr_scheduler == "constant" and self.warmup_ratio > 0:
+            raise ValueError("train.lr_scheduler: constant contradicts train.warmup_ratio > 0; set one of them")
+        return self
+
+    def overridden(self, overrides: dict[str, Any], source: Path) -> "TrainParams":
+        """Returns a copy with the values that the hpo stage chose.
+
+        Raises:
+            UserError: `overrides` holds a key that is none of `train`, or a value that is not legal.
+        """
+        return parse(TrainParams, {**self.model_dump(), **overrides}, source)
+
+
+class EvaluateParams(Section):
+    batch_size: Positive
+    bootstrap_samples: Positive
+
+
+class Params(Section):
+    model: Annotated[str, Field(min_length=1)]
+    task: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    prepare: PrepareParams
+    hpo: HpoParams
+    train: TrainParams
+    evaluate: EvaluateParams
+
+
+def load(path: Path) -> Params:
+    """Reads params.yaml.
+
+    Raises:
+        UserError: no such file, no YAML, an unknown or missing key, a wrong type, an illegal value, a contradiction.
+    """
+    return parse(Params, read_yaml(path), path)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def parse(section: type[S], value: Any, source: Path) -> S:
+    """Turns a mapping that was read from `source` into a section.
+
+    Raises:
+        UserError: names the source, the first offending key, what was given and what is legal.
+    """
+    try:
+        return section.model_validate(value)
+    except ValidationError as error:
+        raise UserError(f"{source}: {_explain(section, error)}") from error
+
+
+def _explain(section: type[Section], error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        parent: Any = section
+        for part in first["loc"][:-1]:
+            parent = parent.model_fields[part].annotation
+        return str(unknown_name(f"key '{key}', that is", str(first["loc"][-1]), parent.model_fields))
+    if first["type"] == "missing":
+        return f"key '{key}' is missing; add it"
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    return f"{key or 'the file'}: {first['msg']}, not {first['input']!r}"

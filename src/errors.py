@@ -1,0 +1,30 @@
+"""Expected errors, and how a command ends with one: a single line and exit status 2, no traceback."""
+
+import sys
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Something that the person at the keyboard can mend; the message says what, what is legal, and what to do."""
+
+
+def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
+    """Builds the error for a name that is in no table, with the nearest legal one and all of them.
+
+    >>> str(unknown_name("task", "spam", ["cls", "span"]))
+    "unknown task 'spam', did you mean 'span'? Legal: cls, span"
+    """
+    names = list(legal)
+    near = get_close_matches(given, names, n=1)
+    hint = f", did you mean '{near[0]}'?" if near else "."
+    return UserError(f"unknown {kind} '{given}'{hint} Legal: {', '.join(names)}")
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a command's main function; a UserError ends it with one line on standard error and exit status 2."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

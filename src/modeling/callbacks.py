@@ -1,0 +1,44 @@
+"""Trainer callbacks: DVCLive logging."""
+
+from typing import Any
+
+from dvclive import Live
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+NOISE = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "train_loss", "epoch")
+
+
+class LiveCallback(TrainerCallback):
+    """Logs to DVCLive under the optimizer step, without what the wall clock says: two equal runs give equal files.
+
+    transformers' own DVCLiveCallback counts its calls in place of steps, and logs seconds.
+    A resumed run starts with an empty folder, for DVC has deleted it: what was logged before is logged again.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        for entry in state.log_history:
+            self._log(int(entry["step"]), entry)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        self._log(state.global_step, logs or {})
+
+    def _log(self, step: int, values: dict[str, float]) -> None:
+        self.live.step = step
+        for name, value in values.items():
+            if name != "step" and not name.endswith(NOISE):
+                is_validation = name.startswith("eval_")
+                folder = "validation" if is_validation else "train"
+                self.live.log_metric(f"{folder}/{name.removeprefix('eval_')}", value)
+        self.live.make_summary()

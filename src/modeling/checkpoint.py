@@ -1,0 +1,163 @@
+"""A checkpoint: a model with its tokenizer, its tasks and their labels; made from an encoder, saved, loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub import constants
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from src.errors import UserError
+from src.files import read_json
+from src.modeling import tiny
+from src.modeling.encoders import Encoder
+from src.modeling.joint import JointConfig, JointModel
+from src.records import Example
+from src.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is trained, saved and run.
+
+    Attributes:
+        labels: {task: its label set, in the order of the logits}.
+        max_length: sub-words per input; what is longer is cut.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    labels: Mapping[str, Sequence[str]]
+    max_length: int
+
+    @property
+    def tasks(self) -> list[Task]:
+        return [TASKS[name] for name in self.labels]
+
+    def logits(self, inputs: Mapping[str, torch.Tensor], model: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:
+        """Runs the model (or a wrapped form of it).
+
+        Shape: inputs (B, T); values like the logits of each task.
+        """
+        output = (model or self.model)(**inputs)
+        return output if isinstance(self.model, JointModel) else {self.tasks[0].name: output.logits}
+
+    def save(self, folder: Path) -> None:
+        """Saves weights, configuration and tokenizer; one task: a plain transformers checkpoint."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def create(
+    encoder: Encoder,
+    labels: Mapping[str, Sequence[str]],
+    max_length: int,
+    train: Sequence[Example],
+    *,
+    revision: str | None,
+    trust_remote_code: bool,
+) -> Checkpoint:
+    """Puts new heads on an encoder; draws their weights from torch's random state.
+
+    Args:
+        train: what `tiny` trains its tokenizer on; unused for other encoders.
+
+    Raises:
+        UserError: the encoder cannot be found or loaded, has no fast tokenizer for a task on words, or is too short
+            for max_length.
+    """
+    if encoder.source is None:
+        tokenizer = tiny.tokenizer(train)
+        config = tiny.config(tokenizer)
+        origin: dict[str, Any] = {}
+    else:
+        origin = {"revision": revision, "trust_remote_code": trust_remote_code}
+        config = _pretrained(AutoConfig, encoder.source, origin)
+        tokenizer = _pretrained(AutoTokenizer, encoder.source, origin)
+    _check(encoder, tokenizer, config, labels, max_length)
+    tokenizer.model_max_length = max_length
+    assemble = _single if len(labels) == 1 else _joint
+    return Checkpoint(assemble(encoder, config, labels, origin), tokenizer, labels, max_length)
+
+
+def _pretrained(auto_class: Any, source: str, origin: Mapping[str, Any], **options: Any) -> Any:
+    try:
+        return auto_class.from_pretrained(source, **origin, **options)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"the model '{source}' cannot be loaded: {reason} Looked in {constants.HF_HUB_CACHE} (HF_HOME moves it); "
+            f"the hub is asked unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1 (HF_HUB_OFFLINE is "
+            f"{int(constants.HF_HUB_OFFLINE)}). Check the name, or download it where there is a network: hf download {source}"
+        ) from error
+
+
+def _check(
+    encoder: Encoder,
+    tokenizer: PreTrainedTokenizerBase,
+    config: PretrainedConfig,
+    labels: Mapping[str, Sequence[str]],
+    max_length: int,
+) -> None:
+    if "span" in labels and not tokenizer.is_fast:
+        raise UserError(
+            f"task 'span' needs a fast tokenizer, which tells the characters of each sub-word; that of "
+            f"'{encoder.source}' ({type(tokenizer).__name__}) is not one: choose another model or task: cls"
+        )
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is not None and max_length > positions:
+        raise UserError(f"train.max_length: {max_length} is longer than the encoder's {positions} positions; lower it")
+
+
+def _single(
+    encoder: Encoder, config: PretrainedConfig, labels: Mapping[str, Sequence[str]], origin: Mapping[str, Any]
+) -> PreTrainedModel:
+    ((name, names),) = labels.items()
+    auto_class = getattr(transformers, TASKS[name].auto_class)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {label: i for i, label in enumerate(names)}
+    if encoder.source is None:
+        return auto_class.from_config(config, dtype=torch.float32)
+    options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
+    return _pretrained(auto_class, encoder.source, origin, **options)
+
+
+def _joint(
+    encoder: Encoder, config: PretrainedConfig, labels: Mapping[str, Sequence[str]], origin: Mapping[str, Any]
+) -> PreTrainedModel:
+    model = JointModel(JointConfig(config.to_dict(), {name: list(names) for name, names in labels.items()}))
+    if encoder.source is not None:
+        model.encoder = _pretrained(AutoModel, encoder.source, origin, dtype=torch.float32)
+    return model
+
+
+def load(folder: Path) -> Checkpoint:
+    """Loads a saved checkpoint: a joint model of ours, or any transformers checkpoint of a task's class.
+
+    Raises:
+        UserError: no checkpoint there, or of a class that no task has.
+    """
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} holds no model; train one: dvc repro train, or fetch it: dvc pull")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    raw = read_json(folder / "config.json")
+    if raw.get("model_type") == JointConfig.model_type:
+        model: PreTrainedModel = JointModel.from_pretrained(folder)
+        return Checkpoint(model, tokenizer, model.config.task_labels, tokenizer.model_max_length)
+    task = _task_of(folder, raw)
+    model = getattr(transformers, task.auto_class).from_pretrained(folder)
+    labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    return Checkpoint(model, tokenizer, {task.name: labels}, tokenizer.model_max_length)
+
+
+def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:
+    architecture = (raw.get("architectures") or ["none"])[0]
+    for task in TASKS.values():
+        if architecture.endswith(task.auto_class.removeprefix("AutoModel")):
+            return task
+    raise UserError(f"{folder} holds a {architecture}, which is no model of the tasks {', '.join(TASKS)}")

@@ -1,0 +1,187 @@
+"""The one way to train: transformers' Trainer over the tasks of a checkpoint, the best epoch kept.
+
+Models are chosen by the mean of the tasks' primary metrics on validation, which `predict` and `score` compute as they
+do for the test splits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from src.config import TrainParams
+from src.errors import UserError
+from src.modeling import hardware
+from src.modeling.batches import Collator, features
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.predict import predict
+from src.records import Example
+from src.tasks import validation_scores
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training did; the checkpoint itself now holds the best epoch's weights.
+
+    Attributes:
+        primary: best validation score, the mean of the tasks' primary metrics.
+        epoch: the epoch that reached it.
+        history: the log of the run: one entry per optimizer step and one per evaluation.
+    """
+
+    primary: float
+    epoch: float
+    steps: int
+    seconds: float
+    samples_per_second: float
+    history: list[dict[str, float]]
+
+
+def fit(
+    checkpoint: Checkpoint,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    params: TrainParams,
+    *,
+    learning_rate: float,
+    seed: int,
+    state_folder: Path,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Fit:
+    """Trains a checkpoint in place.
+
+    Args:
+        learning_rate: peak learning rate.
+        state_folder: where the state for resuming is kept; a run that finds one there goes on from its last epoch.
+
+    Raises:
+        UserError: parameters that cannot work in this run.
+    """
+    arguments = _arguments(params, learning_rate, seed, state_folder)
+    stopping = params.early_stopping_patience
+    trainer = _Trainer(
+        checkpoint,
+        validation,
+        params,
+        class_weights=_class_weights(checkpoint, train) if params.class_weights else {},
+        model=checkpoint.model,
+        args=arguments,
+        train_dataset=datasets.Dataset.from_list(features(checkpoint, train)),
+        data_collator=Collator(checkpoint.tokenizer, list(checkpoint.labels)),
+        processing_class=checkpoint.tokenizer,
+        callbacks=[*callbacks, *([EarlyStoppingCallback(stopping)] if stopping else [])],
+    )
+    result = trainer.train(resume_from_checkpoint=get_last_checkpoint(str(state_folder)) if state_folder.is_dir() else None)
+    best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
+    return Fit(
+        primary=trainer.state.best_metric or 0.0,
+        epoch=best["epoch"],
+        steps=trainer.state.global_step,
+        seconds=result.metrics["train_runtime"],
+        samples_per_second=result.metrics["train_samples_per_second"],
+        history=trainer.state.log_history,
+    )
+
+
+def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path) -> TrainingArguments:
+    precision = hardware.precision(params.precision)
+    ours: dict[str, Any] = {
+        "output_dir": str(folder),
+        "seed": seed,
+        "data_seed": seed,
+        "learning_rate": learning_rate,
+        "per_device_train_batch_size": params.batch_size,
+        "num_train_epochs": params.epochs,
+        "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
+        "weight_decay": params.weight_decay,
+        "gradient_accumulation_steps": params.gradient_accumulation_steps,
+        "lr_scheduler_type": params.lr_scheduler if params.lr_scheduler != "constant" else "constant",
+        "max_grad_norm": params.max_grad_norm,
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
+        "use_cpu": not torch.cuda.is_available(),
+        "train_sampling_strategy": "group_by_length",
+        "remove_unused_columns": False,
+        "logging_steps": 1,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "save_total_limit": 1,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "primary",
+        "greater_is_better": True,
+        "report_to": [],
+    }
+    for name in params.trainer:
+        if name in ours or name.startswith(("eval_", "save_", "logging_", "max_steps", "warmup_")):
+            raise UserError(f"train.trainer.{name} is set by the pipeline; use the keys of train for it")
+    try:
+        return TrainingArguments(**ours, **params.trainer)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"train.trainer: {error}") from error
+
+
+def _class_weights(checkpoint: Checkpoint, train: Sequence[Example]) -> dict[str, torch.Tensor]:
+    """Returns rows / (labels * rows of the label) for each label of each task; 1 for a label without rows."""
+    weights = {}
+    for task in checkpoint.tasks:
+        labels = checkpoint.labels[task.name]
+        targets = torch.tensor(
+            [
+                value
+                for row in features(checkpoint, train)
+                for value in (row[task.name] if isinstance(row[task.name], list) else [row[task.name]])
+                if value >= 0
+            ]
+        )
+        counts = torch.bincount(targets, minlength=len(labels)).float()
+        weights[task.name] = torch.where(counts > 0, counts.sum() / (len(labels) * counts), 1.0)
+    return weights
+
+
+class _Trainer(transformers.Trainer):
+    """Trainer with the tasks' own losses, and with `predict` and `score` for evaluation."""
+
+    loss_is_scaled_for_ga = False  # the loss is a mean over its batch: Trainer divides by the accumulated batches
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        validation: Sequence[Example],
+        params: TrainParams,
+        class_weights: Mapping[str, torch.Tensor],
+        **options: Any,
+    ) -> None:
+        super().__init__(**options, eval_dataset=[])
+        self.checkpoint = checkpoint
+        self.validation = validation
+        self.params = params
+        self.class_weights = {name: weights.to(self.args.device) for name, weights in class_weights.items()}
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        targets = inputs.pop("targets")
+        logits = self.checkpoint.logits(inputs, model)
+        loss = sum(
+            self.params.task_weights.get(task.name, 1.0)
+            * task.loss(
+                logits[task.name],
+                targets[task.name],
+                class_weights=self.class_weights.get(task.name),
+                label_smoothing=self.params.label_smoothing,
+            )
+            for task in self.checkpoint.tasks
+        )
+        return (loss, logits) if return_outputs else loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        rows = predict(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
+        scores = validation_scores(self.checkpoint.tasks, rows)
+        metrics = {f"eval_{name}": value for name, value in scores.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics

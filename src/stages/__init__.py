@@ -1,0 +1,1 @@
+"""One file per DVC stage: which parts are wired, and what is written."""

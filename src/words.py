@@ -1,0 +1,104 @@
+"""Words of a text, and spans of words: tokenisation, character offsets and IOB2 tags.
+
+A word is what stands between white space, less the punctuation at its two ends, each mark of which is a word of its
+own. Punctuation inside a word stays (acronyms such as צה"ל), and so do hyphens and the maqaf at its end.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+Offsets = tuple[int, int]  # start and end in characters, end exclusive
+Span = tuple[int, int, str]  # first word, end word (exclusive), label
+
+HYPHENS = "-\u05be"
+
+
+def split_words(text: str) -> list[Offsets]:
+    """Splits a text into words.
+
+    >>> [text[start:end] for text in ['"צה"ל" – אמר.'] for start, end in split_words(text)]
+    ['"', 'צה"ל', '"', '–', 'אמר', '.']
+    """
+    words: list[Offsets] = []
+    start = 0
+    for chunk in text.split():
+        start = text.index(chunk, start)
+        words += _peel(text, start, start + len(chunk))
+        start += len(chunk)
+    return words
+
+
+def _peel(text: str, start: int, end: int) -> list[Offsets]:
+    head, tail = start, end
+    while head < tail and _is_peeled(text[head]):
+        head += 1
+    while tail > head and _is_peeled(text[tail - 1]):
+        tail -= 1
+    core = [(head, tail)] if head < tail else []
+    return [(i, i + 1) for i in range(start, head)] + core + [(i, i + 1) for i in range(tail, end)]
+
+
+def _is_peeled(character: str) -> bool:
+    return unicodedata.category(character).startswith("P") and character not in HYPHENS
+
+
+def locate(words: Sequence[str], text: str) -> list[Offsets]:
+    """Finds words, in their order, in a text.
+
+    Raises:
+        ValueError: a word does not occur behind the one before it; the message is that word.
+    """
+    offsets: list[Offsets] = []
+    end = 0
+    for word in words:
+        start = text.find(word, end)
+        if start < 0 or not word:
+            raise ValueError(word)
+        end = start + len(word)
+        offsets.append((start, end))
+    return offsets
+
+
+def invalid_tag(tags: Sequence[str]) -> int | None:
+    """Returns the position of the first tag that breaks IOB2 (an I-X must follow B-X or I-X), or None.
+
+    >>> invalid_tag(["O", "B-IDIOM", "I-IDIOM", "O"]), invalid_tag(["O", "I-IDIOM"])
+    (None, 1)
+    """
+    for position, tag in enumerate(tags):
+        previous = tags[position - 1] if position else "O"
+        if tag != "O" and not follows(previous, tag):
+            return position
+    return None
+
+
+def follows(previous: str, tag: str) -> bool:
+    """Says whether `tag` may stand behind `previous` (an O at the start) in IOB2."""
+    prefix, _, label = tag.partition("-")
+    if prefix in ("O", "B"):
+        return bool(label) == (prefix == "B")
+    return prefix == "I" and previous in (f"B-{label}", f"I-{label}")
+
+
+def spans_of(tags: Sequence[str]) -> list[Span]:
+    """Returns the spans that tags mark; each is opened by a B-, and an I- that continues none is passed over.
+
+    >>> spans_of(["O", "B-IDIOM", "I-IDIOM", "O"])
+    [(1, 3, 'IDIOM')]
+    """
+    spans: list[Span] = []
+    for position, tag in enumerate(tags):
+        prefix, _, label = tag.partition("-")
+        if prefix == "B":
+            spans.append((position, position + 1, label))
+        elif prefix == "I" and spans and spans[-1][1:] == (position, label):
+            spans[-1] = (spans[-1][0], position + 1, label)
+    return spans
+
+
+def tags_of(spans: Sequence[Span], length: int) -> list[str]:
+    """Returns the IOB2 tags of `length` words in which `spans` are marked; the inverse of `spans_of`."""
+    tags = ["O"] * length
+    for first, end, label in spans:
+        tags[first:end] = [f"B-{label}"] + [f"I-{label}"] * (end - first - 1)
+    return tags
