@@ -1,0 +1,97 @@
+"""Scores of one task over the splits: every metric, a bootstrap interval, the gap between seen and unseen."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from src.records import Prediction
+from src.tasks import Task
+
+
+def evaluate(
+    task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_samples: int, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Scores each split.
+
+    Args:
+        splits: {split: its rows with gold}; splits without rows are left out of the answer.
+
+    Returns:
+        {split: {metric: value}}; `<primary metric>_low` and `_high` bound the 95 % interval, `confusion` has gold in
+        its rows and predicted in its columns, in the order of `confusion_labels`.
+    """
+    found = {}
+    for name, rows in splits.items():
+        if rows:
+            low, high = interval(task.tally(rows), bootstrap_samples, seed)
+            primary = task.primary_metric
+            found[name] = task.score(rows) | {f"{primary}_low": low, f"{primary}_high": high} | confusion(task, rows)
+    return found
+
+
+def interval(tally: np.ndarray, samples: int, seed: int) -> tuple[float, float]:
+    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows.
+
+    Args:
+        tally: what `Task.tally` gives.
+
+    Shape: tally (N, C, 3).
+    Source: Efron 1979, the percentile bootstrap, over examples.
+    """
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(len(tally), np.full(len(tally), 1 / len(tally)), size=samples)
+    values = f1(np.tensordot(weights, tally, axes=1))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """Mean over classes of 2 tp / (2 tp + fp + fn); a class without counts is zero.
+
+    Shape: (..., C, 3) to (...).
+    """
+    tp, fp, fn = np.moveaxis(counts, -1, 0)
+    whole = 2 * tp + fp + fn
+    return np.asarray(np.divide(2 * tp, whole, out=np.zeros_like(whole, dtype=float), where=whole > 0).mean(axis=-1))
+
+
+def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
+    """Counts (gold, predicted) over the full label set."""
+    pairs = task.confusion(rows)
+    labels = list(rows[0].probabilities) if isinstance(rows[0].probabilities, dict) else []
+    labels = labels or sorted({label for pair in pairs for label in pair})
+    counts = {pair: 0 for pair in ((gold, predicted) for gold in labels for predicted in labels)}
+    for pair in pairs:
+        counts[pair] += 1
+    return {
+        "confusion_labels": labels,
+        "confusion": [[counts[gold, predicted] for predicted in labels] for gold in labels],
+    }
+
+
+def gap(primary_metric: str, scores: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Returns what is lost from seen to unseen groups; empty without both splits.
+
+    Args:
+        scores: {split: {metric: value}}.
+
+    >>> gap("f1_macro", {"test": {"f1_macro": 0.8}, "unseen": {"f1_macro": 0.6}})["gap_percent"].__round__(6)
+    25.0
+    """
+    if "test" not in scores or "unseen" not in scores:
+        return {}
+    seen, unseen = scores["test"][primary_metric], scores["unseen"][primary_metric]
+    absolute = {"gap_absolute": seen - unseen}
+    return absolute | ({"gap_percent": (seen - unseen) / seen * 100} if seen else {})
+
+
+def by_group(task: Task, rows: Sequence[Prediction]) -> dict[str, float]:
+    """Returns the primary metric of each group that has rows, worst first."""
+    groups: dict[str, list[Prediction]] = defaultdict(list)
+    for row in rows:
+        if row.group is not None:
+            groups[row.group].append(row)
+    scores = {group: task.score(members)[task.primary_metric] for group, members in groups.items()}
+    return dict(sorted(scores.items(), key=lambda item: (item[1], item[0])))

@@ -1,0 +1,102 @@
+"""Stage evaluate: predicts test (seen groups) and unseen with the trained model, and scores it beside the baselines.
+
+    python -m src.stages.evaluate --model models/current --data data/prepared \\
+        --metrics metrics/evaluate.json --predictions metrics/predictions --plots metrics/plots
+"""
+
+import argparse
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from src import config
+from src.analysis import scores
+from src.analysis.baselines import BASELINES
+from src.errors import run
+from src.files import atomic_folder, write_json, write_lines
+from src.modeling import checkpoint, hardware
+from src.modeling.predict import predict
+from src.records import Example, Prediction, read_examples, write_predictions
+from src.tasks import Task
+
+SPLITS = ("test", "unseen")
+SEED = 0  # of the bootstrap: an interval of the same predictions is always the same
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
+    parser.add_argument("--metrics", type=Path, required=True, help="JSON file to write scores to")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder to write a JSON Lines file per split to")
+    parser.add_argument("--plots", type=Path, required=True, help="folder to write the data of plots to")
+    arguments = parser.parse_args()
+
+    params = config.load(arguments.params).evaluate
+    trained = checkpoint.load(arguments.model)
+    trained.model.to(hardware.device())
+    train = read_examples(arguments.data / "train.jsonl")
+    examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
+    rows = {split: predict(trained, found, params.batch_size) for split, found in examples.items()}
+
+    results = {}
+    for task in trained.tasks:
+        own = {split: [row for row in found if row.task == task.name] for split, found in rows.items()}
+        results[task.name] = {
+            **_scored(task, own, params.bootstrap_samples),
+            "baselines": {
+                name: _scored(task, _run(baseline, train, examples, trained.labels[task.name]), params.bootstrap_samples)
+                for name, baseline in BASELINES[task.name].items()
+            },
+        }
+
+    with atomic_folder(arguments.predictions) as folder:
+        for split, found in rows.items():
+            write_predictions(folder / f"{split}.jsonl", found)
+    with atomic_folder(arguments.plots) as folder:
+        _write_plots(folder, trained.tasks, rows)
+    write_json(arguments.metrics, results)
+    print(summary(results, trained.tasks))
+
+
+def _scored(task: Task, rows: Mapping[str, Sequence[Prediction]], samples: int) -> dict[str, Any]:
+    found = scores.evaluate(task, rows, samples, SEED)
+    return found | scores.gap(task.primary_metric, found)
+
+
+def _run(baseline, train, examples: Mapping[str, Sequence[Example]], labels):  # type: ignore[no-untyped-def]
+    return {split: baseline(train, found, labels) for split, found in examples.items() if found}
+
+
+def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequence[Prediction]]) -> None:
+    for task in tasks:
+        for split, found in rows.items():
+            own = [row for row in found if row.task == task.name]
+            _write_csv(folder / "confusion" / f"{task.name}_{split}.csv", ("actual", "predicted"), task.confusion(own))
+            groups = scores.by_group(task, own).items()
+            _write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", task.primary_metric), groups)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_lines(path, text.getvalue().splitlines())
+
+
+def summary(results: Mapping[str, Any], tasks: Sequence[Task]) -> str:
+    """Returns a line per task and system: the primary metric on each split, and the gap."""
+    lines = []
+    for task in tasks:
+        found = results[task.name]
+        for name, system in {"model": found, **found["baselines"]}.items():
+            values = [f"{split} {system[split][task.primary_metric]:.3f}" for split in SPLITS if split in system]
+            gap = [f"gap {system['gap_absolute']:+.3f}"] if "gap_absolute" in system else []
+            lines.append(f"{task.name} {task.primary_metric} {name}: {', '.join(values + gap)}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,51 @@
+"""Stage hpo: decides which parameters of `train` are overridden, and by what; without search it costs nothing.
+
+    python -m src.stages.hpo --data data/prepared --tuned tuned.yaml --out metrics/hpo
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from src import config, tasks
+from src.config import Params
+from src.errors import UserError, run
+from src.files import atomic_folder, read_json, read_yaml, write_json
+from src.modeling import encoders
+from src.records import read_examples
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
+    parser.add_argument("--tuned", type=Path, required=True, help="YAML file {model: {task: overrides}}")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write best.yaml to")
+    arguments = parser.parse_args()
+
+    params = config.load(arguments.params)
+    encoders.find(params.model, params.train.trust_remote_code)
+    train = read_examples(arguments.data / "train.jsonl")
+    tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
+
+    overrides = _tuned(params, arguments.tuned) if params.hpo.mode == "tuned" else {}
+    params.train.overridden(overrides, arguments.tuned)
+    with atomic_folder(arguments.out) as folder:
+        write_json(folder / "best.yaml", overrides)  # JSON is YAML
+    print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
+
+
+def _tuned(params: Params, path: Path) -> dict[str, Any]:
+    promoted = read_yaml(path) or {}
+    try:
+        return dict(promoted[params.model][params.task])
+    except (KeyError, TypeError) as error:
+        known = [f"{model} {task}" for model, found in promoted.items() for task in found or {}]
+        raise UserError(
+            f"hpo.mode: tuned, but {path} has no entry for model {params.model}, task {params.task}; it has: "
+            f"{', '.join(known) or 'none'}. Add it under {params.model}: {params.task}:, or set hpo.mode: fixed"
+        ) from error
+
+
+if __name__ == "__main__":
+    run(main)
