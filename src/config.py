@@ -34,7 +34,9 @@ class PrepareParams(Section):
     @model_validator(mode="after")
     def _no_contradiction(self) -> "PrepareParams":
         if self.split == "own" and self.unseen_groups is not None:
-            raise ValueError("prepare.split: own contradicts prepare.unseen_groups; set split: fresh or null the groups")
+            raise ValueError(
+                "prepare.split: own contradicts prepare.unseen_groups; set split: fresh or null the groups"
+            )
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError("prepare.validation_fraction + prepare.test_fraction leave nothing to train on")
         return self
@@ -54,7 +56,7 @@ class TrainParams(Section):
     warmup_ratio: Fraction
     weight_decay: Annotated[float, Field(ge=0)]
     gradient_accumulation_steps: Positive
-    lr_scheduler: Literal["linear", "cosine", "constant"]
+    lr_scheduler: Literal["linear", "cosine"]
     label_smoothing: Fraction
     class_weights: Literal["balanced"] | None
     max_grad_norm: Annotated[float, Field(gt=0)]
@@ -67,8 +69,6 @@ class TrainParams(Section):
     def _no_contradiction(self) -> "TrainParams":
         if self.warmup_ratio > 0.5:
             raise ValueError(f"train.warmup_ratio: {self.warmup_ratio} is over half of the steps; at most 0.5")
-        if self.lr_scheduler == "constant" and self.warmup_ratio > 0:
-            raise ValueError("train.lr_scheduler: constant contradicts train.warmup_ratio > 0; set one of them")
         return self
 
     def overridden(self, overrides: dict[str, Any], source: Path) -> "TrainParams":

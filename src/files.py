@@ -1,7 +1,6 @@
 """Files are whole or absent: each is written to a temporary name beside its place and renamed when complete."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{line}\n" for line in lines)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

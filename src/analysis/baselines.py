@@ -1,23 +1,27 @@
 """Trivial baselines, fitted on train: what a score must be compared with. None ever sees a gold span of its own row."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
 
 from src.records import Example, Prediction
 from src.tasks import cls, span
 from src.words import spans_of, tags_of
 
-Baseline = Callable[[Sequence[Example], Sequence[Example], Sequence[str]], list[Prediction]]
+Splits = Mapping[str, Sequence[Example]]
+Rows = dict[str, list[Prediction]]
+Baseline = Callable[[Sequence[Example], Splits, Sequence[str]], Rows]
 
 
-def majority_label(train: Sequence[Example], test: Sequence[Example], labels: Sequence[str]) -> list[Prediction]:
+def majority_label(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
     """Predicts the most frequent label of train, with the shares of train as probabilities."""
     counts = Counter(example.label for example in train if example.label is not None)
     shares = [counts[label] / counts.total() for label in labels]
-    return [cls.prediction(example, labels, shares) for example in test]
+    return _each(splits, lambda example: cls.prediction(example, labels, shares))
 
 
-def tfidf(train: Sequence[Example], test: Sequence[Example], labels: Sequence[str]) -> list[Prediction]:
+def tfidf(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
     """Logistic regression over the tf-idf of character 3- to 6-grams within words.
 
     Source: scikit-learn; sublinear term frequency, n-grams of at least two texts, inverse regularisation 10.
@@ -30,24 +34,27 @@ def tfidf(train: Sequence[Example], test: Sequence[Example], labels: Sequence[st
     model = make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=1000))
     labelled = [example for example in train if example.label is not None]
     model.fit([_text(example) for example in labelled], [example.label for example in labelled])
-    known = list(model.classes_)
-    found = model.predict_proba([_text(example) for example in test])
-    rows = [[row[known.index(label)] if label in known else 0.0 for label in labels] for row in found]
-    return [cls.prediction(example, labels, row) for example, row in zip(test, rows, strict=True)]
+    columns = [list(labels).index(label) for label in model.classes_]
+    rows: Rows = {}
+    for split, examples in splits.items():
+        probabilities = np.zeros((len(examples), len(labels)))
+        probabilities[:, columns] = model.predict_proba([_text(example) for example in examples])
+        rows[split] = [cls.prediction(example, labels, p) for example, p in zip(examples, probabilities, strict=True)]
+    return rows
 
 
 def _text(example: Example) -> str:
     return f"{example.text} {example.text_pair or ''}"
 
 
-def majority_tag(train: Sequence[Example], test: Sequence[Example], labels: Sequence[str]) -> list[Prediction]:
+def majority_tag(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
     """Predicts the most frequent tag of train for every word."""
     counts = Counter(tag for example in train for tag in example.tags or [])
     tag = counts.most_common(1)[0][0]
-    return [span.prediction(example, [tag] * len(example.tokens or []), None) for example in test]
+    return _each(splits, lambda example: span.prediction(example, [tag] * len(example.tokens or []), None))
 
 
-def lexicon(train: Sequence[Example], test: Sequence[Example], labels: Sequence[str]) -> list[Prediction]:
+def lexicon(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
     """Marks every span of words that was marked in train, the longest at each word, from first word to last."""
     forms: dict[tuple[str, ...], Counter[str]] = {}
     for example in train:
@@ -55,7 +62,11 @@ def lexicon(train: Sequence[Example], test: Sequence[Example], labels: Sequence[
             forms.setdefault(tuple((example.tokens or [])[first:end]), Counter())[label] += 1
     kinds = {form: found.most_common(1)[0][0] for form, found in forms.items()}
     longest = max(map(len, kinds), default=0)
-    return [span.prediction(example, _marked(example.tokens or [], kinds, longest), None) for example in test]
+    return _each(splits, lambda example: span.prediction(example, _marked(example.tokens or [], kinds, longest), None))
+
+
+def _each(splits: Splits, predict: Callable[[Example], Prediction]) -> Rows:
+    return {split: [predict(example) for example in examples] for split, examples in splits.items()}
 
 
 def _marked(words: Sequence[str], kinds: dict[tuple[str, ...], str], longest: int) -> list[str]:

@@ -9,29 +9,29 @@ import numpy as np
 from src.records import Prediction
 from src.tasks import Task
 
+SEED = 0  # of the bootstrap: the same predictions always have the same interval
 
-def evaluate(
-    task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_samples: int, seed: int
-) -> dict[str, dict[str, Any]]:
-    """Scores each split.
+
+def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_samples: int) -> dict[str, Any]:
+    """Scores each split, and the gap between seen and unseen.
 
     Args:
-        splits: {split: its rows with gold}; splits without rows are left out of the answer.
+        splits: {split: its rows with gold, at least one}.
 
     Returns:
-        {split: {metric: value}}; `<primary metric>_low` and `_high` bound the 95 % interval, `confusion` has gold in
-        its rows and predicted in its columns, in the order of `confusion_labels`.
+        {split: {metric: value}}, `gap_absolute` and `gap_percent`. In a split, `<primary metric>_interval` holds both
+        ends of the 95 % interval; `confusion` has gold in its rows and predicted in its columns, in the order of
+        `confusion_labels`. (Lists, which DVC leaves out of its tables of metrics.)
     """
-    found = {}
-    for name, rows in splits.items():
-        if rows:
-            low, high = interval(task.tally(rows), bootstrap_samples, seed)
-            primary = task.primary_metric
-            found[name] = task.score(rows) | {f"{primary}_low": low, f"{primary}_high": high} | confusion(task, rows)
-    return found
+    primary = f"{task.primary_metric}_interval"
+    scores = {
+        name: task.score(rows) | {primary: interval(task.tally(rows), bootstrap_samples)} | confusion(task, rows)
+        for name, rows in splits.items()
+    }
+    return scores | gap(task.primary_metric, scores)
 
 
-def interval(tally: np.ndarray, samples: int, seed: int) -> tuple[float, float]:
+def interval(tally: np.ndarray, samples: int, seed: int = SEED) -> tuple[float, float]:
     """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows.
 
     Args:
@@ -62,7 +62,7 @@ def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
     pairs = task.confusion(rows)
     labels = list(rows[0].probabilities) if isinstance(rows[0].probabilities, dict) else []
     labels = labels or sorted({label for pair in pairs for label in pair})
-    counts = {pair: 0 for pair in ((gold, predicted) for gold in labels for predicted in labels)}
+    counts = dict.fromkeys(((gold, predicted) for gold in labels for predicted in labels), 0)
     for pair in pairs:
         counts[pair] += 1
     return {

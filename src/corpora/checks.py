@@ -72,7 +72,9 @@ def check_splits(rows: Sequence[Row], unseen_groups: Sequence[str]) -> None:
     needed = ["train", "validation", "test", *(["unseen"] if unseen_groups else [])]
     for split in needed:
         if not sizes[split]:
-            raise UserError(f"the {split} split is empty: {dict(sizes)}; change prepare.split, the fractions or max_samples")
+            raise UserError(
+                f"the {split} split is empty: {dict(sizes)}; change prepare.split, the fractions or max_samples"
+            )
     places: dict[str | None, dict[bool, Row]] = defaultdict(dict)
     for row in rows:
         places[row.example.group].setdefault(row.example.split == "unseen", row)

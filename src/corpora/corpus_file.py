@@ -29,8 +29,8 @@ class Corpus(Section):
     reader: str
     files: Annotated[list[Annotated[str, Field(pattern=r"^[^/.][^:]*$")]], Field(min_length=1)]
     labels: Annotated[list[str], Field(min_length=2)]
-    splits: dict[str, str] = {}
-    unseen_groups: list[str] = []
+    splits: dict[str, str] = Field(default_factory=dict)
+    unseen_groups: list[str] = Field(default_factory=list)
     fetch: str
 
 

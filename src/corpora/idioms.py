@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row, numbered_lines, refusal
+from src.corpora.rows import Row, refusal, utf8_lines
 from src.errors import UserError
 from src.records import Example
 from src.words import locate, spans_of
@@ -38,7 +38,7 @@ def read(path: Path, corpus: Corpus) -> Iterator[Row]:
     Raises:
         UserError: missing column, ragged row, a list that is none, or a row whose columns contradict one another.
     """
-    table = csv.DictReader(numbered_lines(path), strict=True)
+    table = csv.DictReader(utf8_lines(path), strict=True)
     try:
         missing = [name for name in REQUIRED if name not in (table.fieldnames or [])]
         if missing:

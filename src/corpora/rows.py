@@ -37,16 +37,17 @@ def refusal(file: Path, number: int, column: str, value: Any, problem: str) -> U
     return UserError(f"{file}, row {number}, column '{column}': {problem}; the value is {shown}")
 
 
-def numbered_lines(path: Path) -> Iterator[str]:
+def utf8_lines(path: Path) -> Iterator[str]:
     """Yields the lines of a UTF-8 file, with or without a byte order mark, their ends untouched.
 
     Raises:
         UserError: a line that is not UTF-8.
     """
-    number = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, line in enumerate(file, start=1):  # noqa: B007 - named in the error below
-                yield line
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 (after line {number}: {error.reason}); save it as UTF-8") from error
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{path}, line {number} is not UTF-8: {error.reason}; save the file as UTF-8"
+                ) from error

@@ -26,7 +26,9 @@ def assign(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[R
         rows = _fresh(rows, held_out(corpus, params), params)
     for row in rows:
         if row.example.split not in SPLITS:
-            raise row.refuse("split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits")
+            raise row.refuse(
+                "split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits"
+            )
     if params.max_samples is not None:
         rows = _subset(rows, params.max_samples, params.split_seed)
     return list(rows)

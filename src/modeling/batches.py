@@ -45,9 +45,7 @@ class Collator:
             self.tokenizer.pad([{name: row[name] for name in names} for row in features], return_tensors="pt")
         )
         width = batch["input_ids"].shape[1]
-        batch["targets"] = {
-            task: torch.tensor([_padded(row[task], width) for row in features]) for task in self.tasks
-        }
+        batch["targets"] = {task: torch.tensor([_padded(row[task], width) for row in features]) for task in self.tasks}
         return batch
 
 

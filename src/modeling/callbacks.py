@@ -1,9 +1,9 @@
-"""Trainer callbacks: DVCLive logging."""
+"""Trainer callbacks: what is logged to DVCLive, and what is shown on the screen."""
 
 from typing import Any
 
 from dvclive import Live
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 NOISE = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "train_loss", "epoch")
 
@@ -18,9 +18,7 @@ class LiveCallback(TrainerCallback):
     def __init__(self, live: Live) -> None:
         self.live = live
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         for entry in state.log_history:
             self._log(int(entry["step"]), entry)
 
@@ -42,3 +40,18 @@ class LiveCallback(TrainerCallback):
                 folder = "validation" if is_validation else "train"
                 self.live.log_metric(f"{folder}/{name.removeprefix('eval_')}", value)
         self.live.make_summary()
+
+
+class Progress(ProgressCallback):
+    """Trainer's progress bar, with a line per epoch in place of one per step."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        if logs and "eval_primary" in logs and self.training_bar is not None:
+            self.training_bar.write(f"epoch {state.epoch:g}: validation score {logs['eval_primary']:.4f}")

@@ -10,7 +10,14 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub import constants
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from src.errors import UserError
 from src.files import read_json
@@ -39,7 +46,9 @@ class Checkpoint:
     def tasks(self) -> list[Task]:
         return [TASKS[name] for name in self.labels]
 
-    def logits(self, inputs: Mapping[str, torch.Tensor], model: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:
+    def logits(
+        self, inputs: Mapping[str, torch.Tensor], model: torch.nn.Module | None = None
+    ) -> dict[str, torch.Tensor]:
         """Runs the model (or a wrapped form of it).
 
         Shape: inputs (B, T); values like the logits of each task.
@@ -90,10 +99,10 @@ def _pretrained(auto_class: Any, source: str, origin: Mapping[str, Any], **optio
         return auto_class.from_pretrained(source, **origin, **options)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
+        offline = "unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1"
         raise UserError(
-            f"the model '{source}' cannot be loaded: {reason} Looked in {constants.HF_HUB_CACHE} (HF_HOME moves it); "
-            f"the hub is asked unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1 (HF_HUB_OFFLINE is "
-            f"{int(constants.HF_HUB_OFFLINE)}). Check the name, or download it where there is a network: hf download {source}"
+            f"the model '{source}' cannot be loaded: {reason} Looked in {constants.HF_HUB_CACHE} (HF_HOME moves it) "
+            f"and, {offline}, on the hub. Check the name, or download it where there is a network: hf download {source}"
         ) from error
 
 
@@ -130,7 +139,11 @@ def _single(
 def _joint(
     encoder: Encoder, config: PretrainedConfig, labels: Mapping[str, Sequence[str]], origin: Mapping[str, Any]
 ) -> PreTrainedModel:
-    model = JointModel(JointConfig(config.to_dict(), {name: list(names) for name, names in labels.items()}))
+    joint = JointConfig(config.to_dict(), {name: list(names) for name, names in labels.items()})
+    try:
+        model = JointModel(joint)
+    except ValueError as error:
+        raise UserError(f"task {'+'.join(labels)} needs an encoder that transformers has built in: {error}") from error
     if encoder.source is not None:
         model.encoder = _pretrained(AutoModel, encoder.source, origin, dtype=torch.float32)
     return model

@@ -12,13 +12,14 @@ from typing import Any
 import datasets
 import torch
 import transformers
-from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, ProgressCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware
 from src.modeling.batches import Collator, features
+from src.modeling.callbacks import Progress
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.predict import predict
 from src.records import Example
@@ -63,6 +64,11 @@ def fit(
     Raises:
         UserError: parameters that cannot work in this run.
     """
+    for name in params.task_weights:
+        if name not in checkpoint.labels:
+            raise UserError(
+                f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
+            )
     arguments = _arguments(params, learning_rate, seed, state_folder)
     stopping = params.early_stopping_patience
     trainer = _Trainer(
@@ -77,7 +83,10 @@ def fit(
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([EarlyStoppingCallback(stopping)] if stopping else [])],
     )
-    result = trainer.train(resume_from_checkpoint=get_last_checkpoint(str(state_folder)) if state_folder.is_dir() else None)
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(Progress)
+    last = get_last_checkpoint(str(state_folder)) if state_folder.is_dir() else None
+    result = trainer.train(resume_from_checkpoint=last)
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
     return Fit(
         primary=trainer.state.best_metric or 0.0,
@@ -101,7 +110,7 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
         "weight_decay": params.weight_decay,
         "gradient_accumulation_steps": params.gradient_accumulation_steps,
-        "lr_scheduler_type": params.lr_scheduler if params.lr_scheduler != "constant" else "constant",
+        "lr_scheduler_type": params.lr_scheduler,
         "max_grad_norm": params.max_grad_norm,
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
@@ -163,7 +172,9 @@ class _Trainer(transformers.Trainer):
         self.params = params
         self.class_weights = {name: weights.to(self.args.device) for name, weights in class_weights.items()}
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         targets = inputs.pop("targets")
         logits = self.checkpoint.logits(inputs, model)
         loss = sum(
@@ -183,5 +194,5 @@ class _Trainer(transformers.Trainer):
         scores = validation_scores(self.checkpoint.tasks, rows)
         metrics = {f"eval_{name}": value for name, value in scores.items()}
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics

@@ -37,8 +37,8 @@ def tokenizer(examples: Sequence[Example]) -> PreTrainedTokenizerBase:
     texts = [text for example in examples for text in (example.text, example.text_pair) if text]
     wordpiece.train_from_iterator(texts, trainer)
     wordpiece.post_processor = processors.BertProcessing(
-        ("[SEP]", wordpiece.token_to_id("[SEP]")), ("[CLS]", wordpiece.token_to_id("[CLS]"))
-    )
+        ("[SEP]", SPECIAL.index("[SEP]")), ("[CLS]", SPECIAL.index("[CLS]"))
+    )  # special tokens come first in the vocabulary, in their order
     return PreTrainedTokenizerFast(
         tokenizer_object=wordpiece,
         pad_token="[PAD]",

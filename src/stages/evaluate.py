@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers.utils import logging
+
 from src import config
 from src.analysis import scores
 from src.analysis.baselines import BASELINES
@@ -18,11 +20,10 @@ from src.errors import run
 from src.files import atomic_folder, write_json, write_lines
 from src.modeling import checkpoint, hardware
 from src.modeling.predict import predict
-from src.records import Example, Prediction, read_examples, write_predictions
+from src.records import Prediction, read_examples, write_predictions
 from src.tasks import Task
 
 SPLITS = ("test", "unseen")
-SEED = 0  # of the bootstrap: an interval of the same predictions is always the same
 
 
 def main() -> None:
@@ -31,26 +32,29 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file to write scores to")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder to write a JSON Lines file per split to")
+    parser.add_argument(
+        "--predictions", type=Path, required=True, help="folder to write a JSON Lines file per split to"
+    )
     parser.add_argument("--plots", type=Path, required=True, help="folder to write the data of plots to")
     arguments = parser.parse_args()
 
     params = config.load(arguments.params).evaluate
+    logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
     trained = checkpoint.load(arguments.model)
     trained.model.to(hardware.device())
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
+    examples = {split: found for split, found in examples.items() if found}  # not every corpus holds groups out
     rows = {split: predict(trained, found, params.batch_size) for split, found in examples.items()}
 
-    results = {}
+    results: dict[str, Any] = {"baselines": {}}
     for task in trained.tasks:
+        labels = trained.labels[task.name]
         own = {split: [row for row in found if row.task == task.name] for split, found in rows.items()}
-        results[task.name] = {
-            **_scored(task, own, params.bootstrap_samples),
-            "baselines": {
-                name: _scored(task, _run(baseline, train, examples, trained.labels[task.name]), params.bootstrap_samples)
-                for name, baseline in BASELINES[task.name].items()
-            },
+        results[task.name] = scores.evaluate(task, own, params.bootstrap_samples)
+        results["baselines"][task.name] = {
+            name: scores.evaluate(task, baseline(train, examples, labels), params.bootstrap_samples)
+            for name, baseline in BASELINES[task.name].items()
         }
 
     with atomic_folder(arguments.predictions) as folder:
@@ -60,15 +64,6 @@ def main() -> None:
         _write_plots(folder, trained.tasks, rows)
     write_json(arguments.metrics, results)
     print(summary(results, trained.tasks))
-
-
-def _scored(task: Task, rows: Mapping[str, Sequence[Prediction]], samples: int) -> dict[str, Any]:
-    found = scores.evaluate(task, rows, samples, SEED)
-    return found | scores.gap(task.primary_metric, found)
-
-
-def _run(baseline, train, examples: Mapping[str, Sequence[Example]], labels):  # type: ignore[no-untyped-def]
-    return {split: baseline(train, found, labels) for split, found in examples.items() if found}
 
 
 def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequence[Prediction]]) -> None:
@@ -90,8 +85,7 @@ def summary(results: Mapping[str, Any], tasks: Sequence[Task]) -> str:
     """Returns a line per task and system: the primary metric on each split, and the gap."""
     lines = []
     for task in tasks:
-        found = results[task.name]
-        for name, system in {"model": found, **found["baselines"]}.items():
+        for name, system in {"model": results[task.name], **results["baselines"][task.name]}.items():
             values = [f"{split} {system[split][task.primary_metric]:.3f}" for split in SPLITS if split in system]
             gap = [f"gap {system['gap_absolute']:+.3f}"] if "gap_absolute" in system else []
             lines.append(f"{task.name} {task.primary_metric} {name}: {', '.join(values + gap)}")

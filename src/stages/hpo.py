@@ -1,6 +1,6 @@
 """Stage hpo: decides which parameters of `train` are overridden, and by what; without search it costs nothing.
 
-    python -m src.stages.hpo --data data/prepared --tuned tuned.yaml --out metrics/hpo
+python -m src.stages.hpo --data data/prepared --tuned tuned.yaml --out metrics/hpo
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Stage prepare: reads the chosen corpus, checks it, splits it, and writes one JSON Lines file per split.
 
-    python -m src.stages.prepare --corpus data/raw/sample --out data/prepared --statistics metrics/data.json
+python -m src.stages.prepare --corpus data/raw/sample --out data/prepared --statistics metrics/data.json
 """
 
 import argparse

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dvclive import Live
 from transformers import set_seed
+from transformers.utils import logging
 
 from src import config, tasks
 from src.config import Params, TrainParams
@@ -42,6 +43,7 @@ def main() -> None:
     encoder = encoders.find(params.model, chosen.trust_remote_code)
     learning_rate = chosen.learning_rate or encoder.learning_rate
 
+    logging.disable_progress_bar()  # of loading and saving; that of training stays
     set_seed(params.seed)
     model = checkpoint.create(
         encoder, labels, chosen.max_length, train, revision=chosen.revision, trust_remote_code=chosen.trust_remote_code

@@ -121,4 +121,7 @@ def validation_scores(tasks: Sequence[Task], rows: Sequence[Prediction]) -> dict
     """Scores each task on its own rows; `primary` is the mean of the primary metrics, by which models are chosen."""
     scores = {task.name: task.score([row for row in rows if row.task == task.name]) for task in tasks}
     primary = [scores[task.name][task.primary_metric] for task in tasks]
-    return {**{name: value for s in scores.values() for name, value in s.items()}, "primary": sum(primary) / len(primary)}
+    return {
+        **{name: value for s in scores.values() for name, value in s.items()},
+        "primary": sum(primary) / len(primary),
+    }

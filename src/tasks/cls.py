@@ -38,7 +38,9 @@ class Cls:
                 return states[:, 0]
 
         width = config.hidden_size
-        return nn.Sequential(FirstState(), nn.Linear(width, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, len(labels)))
+        return nn.Sequential(
+            FirstState(), nn.Linear(width, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, len(labels))
+        )
 
     def loss(
         self,

@@ -1,0 +1,45 @@
+# Everything runs in .venv, which comes first on PATH: `python` in dvc.yaml is the one with the packages.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+.PHONY: help repro test lint drive clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+repro: .venv/installed ## set up, then run the pipeline: prepare, hpo, train, evaluate
+	dvc repro
+
+test: .venv/installed-dev ## set up, then lint, check types and layers, and run all tests
+	$(MAKE) --no-print-directory lint
+	pytest
+
+lint: .venv/installed-dev ## ruff, mypy, import-linter
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> [CREDENTIALS=<service account file>]
+	@test -n "$(FOLDER)" || { echo "error: make drive needs FOLDER=<id>, the last part of the folder's address" >&2; exit 2; }
+	dvc remote modify --local drive url gdrive://$(FOLDER)
+	$(if $(CREDENTIALS),dvc remote modify --local drive gdrive_use_service_account true)
+	$(if $(CREDENTIALS),dvc remote modify --local drive gdrive_service_account_json_file_path '$(abspath $(CREDENTIALS))')
+	dvc config --local core.remote drive
+
+clean: ## remove .venv and the caches of tools; data, models and metrics stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt | .venv/bin/python
+	pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
+	pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
