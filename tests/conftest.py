@@ -1,0 +1,131 @@
+"""What tests share: a machine without network and user configuration, reduced parameters, tiny models.
+
+pytest tests/corpora    # one folder of tests, which mirror src
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_home = tempfile.TemporaryDirectory(prefix="tests-home-")
+_git = Path(_home.name) / "gitconfig"
+_git.write_text("[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n")
+os.environ |= {  # before transformers, dvc and git read them
+    "HF_HOME": f"{_home.name}/huggingface",
+    "HF_HUB_OFFLINE": "1",
+    "GIT_CONFIG_GLOBAL": str(_git),
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "DVC_SITE_CACHE_DIR": f"{_home.name}/site-cache",
+    "DVC_GLOBAL_CONFIG_DIR": f"{_home.name}/dvc-global",
+    "DVC_SYSTEM_CONFIG_DIR": f"{_home.name}/dvc-system",
+    "DVC_NO_ANALYTICS": "1",
+    "DVC_STUDIO_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
+
+import pytest
+from ruamel.yaml import YAML
+
+from src.errors import run
+from src.records import SPLITS, Example, read_examples
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def idiom_data() -> Path:
+    """The folder of the Hebrew idiom corpus, which is not part of the project."""
+    folder = SHARED / "hebrew-idioms"
+    if not folder.is_dir():
+        pytest.skip(f"the Hebrew idiom corpus is not at {folder}")
+    return folder
+
+
+ParamsFile = Callable[..., Path]
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> ParamsFile:
+    """Writes the shipped params.yaml with changes: params_file({"train.epochs": 1}); the value `...` drops a key."""
+
+    def write(changes: dict[str, Any] | None = None, path: Path = tmp_path / "params.yaml") -> Path:
+        params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+        for key, value in (changes or {}).items():
+            *sections, last = key.split(".")
+            target = params
+            for section in sections:
+                target = target[section]
+            if value is ...:
+                del target[last]
+            else:
+                target[last] = value
+        YAML().dump(params, path)
+        return path
+
+    return write
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Stage = Callable[..., Ended]
+
+
+@pytest.fixture
+def stage(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Runs a stage in this process as its command line would: stage("prepare", "--out", folder)."""
+
+    def call(name: str, *arguments: Any) -> Ended:
+        module = importlib.import_module(f"src.stages.{name}")
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            run(module.main)
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Ended(status, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample corpus as prepare leaves it, 160 rows of it; not to be written to."""
+    folder = tmp_path_factory.mktemp("prepared")
+    argv = sys.argv
+    params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params["prepare"]["max_samples"] = 160
+    YAML().dump(params, folder / "params.yaml")
+    sys.argv = ["prepare", f"--params={folder / 'params.yaml'}", f"--corpus={ROOT / 'data/raw/sample'}",
+                f"--out={folder / 'data'}", f"--statistics={folder / 'data.json'}"]  # fmt: skip
+    try:
+        importlib.import_module("src.stages.prepare").main()
+    finally:
+        sys.argv = argv
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def splits(prepared: Path) -> dict[str, list[Example]]:
+    """The examples of `prepared`."""
+    return {name: read_examples(prepared / f"{name}.jsonl") for name in SPLITS}
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    """Puts the working directory back."""
+    before = Path.cwd()
+    yield
+    os.chdir(before)

@@ -1,0 +1,80 @@
+"""Tiny checkpoints of the architectures in the ENCODERS table, saved to folders as the hub has them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from src.modeling import tiny
+from src.records import Example
+
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def _wordpiece(texts: list[str]) -> PreTrainedTokenizerFast:
+    return tiny.tokenizer([Example(id=str(i), text=text, split="train") for i, text in enumerate(texts)])
+
+
+def _byte_level(texts: list[str]) -> PreTrainedTokenizerFast:
+    """RoBERTa's kind: byte-level BPE, whose sub-words include the blank before them."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=600, special_tokens=special, show_progress=False))
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=False)
+    return _roberta_like(tokenizer)
+
+
+def _sentence_piece(texts: list[str]) -> PreTrainedTokenizerFast:
+    """XLM-RoBERTa's kind: unigrams over text in which blanks are a letter."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.UnigramTrainer(vocab_size=500, special_tokens=special, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return _roberta_like(tokenizer)
+
+
+def _roberta_like(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>",
+        pad_token="<pad>", unk_token="<unk>", mask_token="<mask>", model_input_names=["input_ids", "attention_mask"],
+    )  # fmt: skip
+
+
+ARCHITECTURES: dict[str, tuple[str, Callable[[list[str]], PreTrainedTokenizerFast]]] = {
+    "bert": ("Bert", _wordpiece),
+    "roberta": ("Roberta", _byte_level),
+    "xlm-roberta": ("XLMRoberta", _sentence_piece),
+    "electra": ("Electra", _wordpiece),
+    "distilbert": ("DistilBert", _wordpiece),
+}
+
+
+@pytest.fixture(scope="session")
+def local_models(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, list[Example]]) -> dict[str, Path]:
+    """{architecture: folder}, each with a masked-language model of random weights and its tokenizer."""
+    texts = [example.text for example in splits["train"]]
+    folders = {}
+    for name, (prefix, make_tokenizer) in ARCHITECTURES.items():
+        tokenizer = make_tokenizer(texts)
+        if name == "distilbert":
+            sizes = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}
+        else:
+            sizes = {**SIZES, **({"embedding_size": 32} if name == "electra" else {})}
+        config = getattr(transformers, f"{prefix}Config")(
+            vocab_size=len(tokenizer), max_position_embeddings=140, pad_token_id=tokenizer.pad_token_id, **sizes
+        )
+        set_seed(0)
+        folders[name] = tmp_path_factory.mktemp(name)
+        getattr(transformers, f"{prefix}ForMaskedLM")(config).save_pretrained(folders[name])
+        tokenizer.save_pretrained(folders[name])
+    return folders
