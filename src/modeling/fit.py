@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 import transformers
 from transformers import EarlyStoppingCallback, ProgressCallback, TrainerCallback, TrainingArguments
@@ -24,6 +25,7 @@ from src.modeling.checkpoint import Checkpoint
 from src.modeling.predict import predict
 from src.records import Example
 from src.tasks import validation_scores
+from src.tasks.loss import IGNORED
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,17 @@ def fit(
                 f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
             )
     arguments = _arguments(params, learning_rate, seed, state_folder)
+    rows = features(checkpoint, train)
     stopping = params.early_stopping_patience
     trainer = _Trainer(
         checkpoint,
         validation,
         params,
-        class_weights=_class_weights(checkpoint, train) if params.class_weights else {},
+        class_weights=_class_weights(checkpoint, rows) if params.class_weights else {},
         model=checkpoint.model,
         args=arguments,
-        train_dataset=datasets.Dataset.from_list(features(checkpoint, train)),
+        train_dataset=datasets.Dataset.from_list(rows),
+        eval_dataset=datasets.Dataset.from_list(features(checkpoint, validation)),
         data_collator=Collator(checkpoint.tokenizer, list(checkpoint.labels)),
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([EarlyStoppingCallback(stopping)] if stopping else [])],
@@ -106,6 +110,7 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         "data_seed": seed,
         "learning_rate": learning_rate,
         "per_device_train_batch_size": params.batch_size,
+        "per_device_eval_batch_size": params.batch_size,
         "num_train_epochs": params.epochs,
         "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
         "weight_decay": params.weight_decay,
@@ -135,21 +140,17 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         raise UserError(f"train.trainer: {error}") from error
 
 
-def _class_weights(checkpoint: Checkpoint, train: Sequence[Example]) -> dict[str, torch.Tensor]:
-    """Returns rows / (labels * rows of the label) for each label of each task; 1 for a label without rows."""
+def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+    """Returns rows / (labels * rows of the label) for each label of each task; 1 for a label without rows.
+
+    Source: scikit-learn's `balanced`.
+    """
     weights = {}
-    for task in checkpoint.tasks:
-        labels = checkpoint.labels[task.name]
-        targets = torch.tensor(
-            [
-                value
-                for row in features(checkpoint, train)
-                for value in (row[task.name] if isinstance(row[task.name], list) else [row[task.name]])
-                if value >= 0
-            ]
-        )
-        counts = torch.bincount(targets, minlength=len(labels)).float()
-        weights[task.name] = torch.where(counts > 0, counts.sum() / (len(labels) * counts), 1.0)
+    for name, labels in checkpoint.labels.items():
+        targets = np.concatenate([np.atleast_1d(row[name]) for row in rows])
+        counts = np.bincount(targets[targets != IGNORED], minlength=len(labels))
+        balanced = counts.sum() / (len(labels) * np.maximum(counts, 1))
+        weights[name] = torch.tensor(np.where(counts > 0, balanced, 1.0), dtype=torch.float32)
     return weights
 
 
@@ -166,7 +167,7 @@ class _Trainer(transformers.Trainer):
         class_weights: Mapping[str, torch.Tensor],
         **options: Any,
     ) -> None:
-        super().__init__(**options, eval_dataset=[])
+        super().__init__(**options)
         self.checkpoint = checkpoint
         self.validation = validation
         self.params = params
@@ -192,7 +193,19 @@ class _Trainer(transformers.Trainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         rows = predict(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         scores = validation_scores(self.checkpoint.tasks, rows)
-        metrics = {f"eval_{name}": value for name, value in scores.items()}
+        metrics = {"eval_loss": self._validation_loss()} | {f"eval_{name}": value for name, value in scores.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        self.model.eval()
+        losses, rows = 0.0, 0
+        for batch in self.get_eval_dataloader():
+            inputs = self._prepare_inputs(batch)
+            size = len(inputs["input_ids"])
+            losses += self.compute_loss(self.model, inputs).item() * size
+            rows += size
+        self.model.train()
+        return losses / rows

@@ -72,7 +72,7 @@ def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequenc
             own = [row for row in found if row.task == task.name]
             _write_csv(folder / "confusion" / f"{task.name}_{split}.csv", ("actual", "predicted"), task.confusion(own))
             groups = scores.by_group(task, own).items()
-            _write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", task.primary_metric), groups)
+            _write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,0 +1,165 @@
+"""The project under the real dvc and git: everyday commands on a copy of it, on a part of the sample, for one epoch.
+
+pytest tests/test_dvc.py
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.records import read_predictions
+from tests.conftest import ROOT
+
+SMALL = {"prepare.max_samples": 160, "train.epochs": 1, "evaluate.bootstrap_samples": 20}
+
+
+def sh(command: str, cwd: Path, status: int = 0, timeout: int = 300) -> str:
+    """Runs a command as a person would type it and returns all that it printed."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def copy_of_project(folder: Path) -> Path:
+    """A fresh repository with the files that git tracks here (or would: new ones that it does not ignore)."""
+    for name in sh("git ls-files --cached --others --exclude-standard", ROOT).splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    sh("git init -q && git add -A && git commit -qm 'The project'", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The project with reduced parameters, after `dvc repro` and a commit."""
+    folder = copy_of_project(tmp_path_factory.mktemp("project"))
+    changes = " ".join(f"-S {key}={value}" for key, value in SMALL.items())
+    sh(f"dvc exp run {changes}", folder)
+    sh("git add -A && git commit -qm 'Reduce'", folder)
+    yield folder
+    sh("dvc queue stop --kill", folder)
+
+
+def ran(output: str) -> list[str]:
+    """The stages that dvc says it ran."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def test_the_pipeline_leaves_data_model_metrics_and_predictions(project: Path) -> None:
+    for path in (
+        "data/prepared/train.jsonl", "metrics/data.json", "metrics/hpo/best.yaml", "models/current/model.safetensors",
+        "models/environment.json", "metrics/train/metrics.json", "metrics/evaluate.json", "metrics/plots/groups",
+    ):  # fmt: skip
+        assert (project / path).exists(), path
+    assert len(read_predictions(project / "metrics/predictions/test.jsonl")) > 0
+    assert not any(project.joinpath(".checkpoints").glob("*"))
+
+
+def test_a_second_repro_does_nothing(project: Path) -> None:
+    started = time.monotonic()
+    assert ran(sh("dvc repro", project)) == []
+    assert time.monotonic() - started < 15  # a hang, not a speed, is what this would show
+    assert sh("git status --porcelain", project) == ""
+
+
+def test_another_seed_re_runs_train_and_evaluate_alone(project: Path) -> None:
+    assert ran(sh("dvc exp run -S seed=7", project)) == ["train", "evaluate"]
+    assert "seed" in sh("dvc params diff", project)
+    assert "cls.test.ece" in sh("dvc metrics diff", project)
+    sh("git checkout -q . && dvc checkout", project)
+
+
+def test_editing_analysis_code_re_runs_evaluate_alone(project: Path) -> None:
+    scores = project / "src/analysis/scores.py"
+    scores.write_text(scores.read_text() + "\n# a remark\n")
+    assert ran(sh("dvc repro", project)) == ["evaluate"]
+    sh("git checkout -q . && dvc checkout", project)
+
+
+def test_a_queued_grid_of_seeds_runs_on_two_workers(project: Path) -> None:
+    sh("dvc exp run --queue -S 'seed=1,2'", project)
+    sh("dvc queue start -j 2", project)
+    deadline = time.monotonic() + 240
+    while "Queued" in (status := sh("dvc queue status", project)) or "Running" in status:
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
+    found = experiments(project)
+    assert {1, 2} <= set(found)
+    assert all(0 <= row["cls"]["test"]["f1_macro"] <= 1 for row in found.values())
+    assert "Failed" not in status
+    sh("dvc plots diff", project)
+    assert (project / "dvc_plots/index.html").stat().st_size > 0
+
+
+def experiments(project: Path) -> dict[int, dict[str, Any]]:
+    """{seed: metrics/evaluate.json} of the experiments on the current commit."""
+    found = {}
+    for baseline in json.loads(sh("dvc exp show --json --no-pager", project)):
+        for experiment in baseline.get("experiments") or []:
+            data = experiment["revs"][0]["data"]
+            found[data["params"]["params.yaml"]["data"]["seed"]] = data["metrics"]["metrics/evaluate.json"]["data"]
+    return found
+
+
+def test_a_clone_pulls_the_model_that_was_pushed(project: Path, tmp_path: Path) -> None:
+    sh("dvc push", project)
+    sh(f"git clone -q {project} clone", tmp_path)
+    clone = tmp_path / "clone"
+    sh(f"dvc config --local remote.local.url {project / '.dvc-remote'} && dvc pull", clone)
+    model = "models/current/model.safetensors"
+    assert (clone / model).read_bytes() == (project / model).read_bytes()
+    assert "up to date" in sh("dvc status", clone)
+
+
+def test_a_typing_error_ends_with_one_line_and_leaves_the_results_alone(project: Path) -> None:
+    before = (project / "metrics/evaluate.json").read_bytes()
+    output = sh("dvc exp run -S model=dictabret", project, status=255)
+    assert "error: unknown model 'dictabret', did you mean 'dictabert'?" in output
+    assert "Traceback" not in output
+    sh("git checkout -q . && dvc checkout", project)
+    assert (project / "metrics/evaluate.json").read_bytes() == before
+
+
+def test_the_drive_target_sets_the_remote_in_the_local_configuration_alone(project: Path) -> None:
+    (project / ".venv").mkdir()
+    for stamp in ("installed", "bin/python"):
+        (project / ".venv" / stamp).parent.mkdir(exist_ok=True)
+        (project / ".venv" / stamp).touch()
+    sh("make drive FOLDER=abc123", project)
+    assert "gdrive://abc123" in (project / ".dvc/config.local").read_text()
+    assert sh("dvc config core.remote", project).strip() == "drive"
+    assert sh("git status --porcelain", project) == ""
+    (project / ".dvc/config.local").unlink()
+    assert "FOLDER=<id>" in sh("make drive", project, status=2)
+
+
+def test_the_hebrew_idiom_corpus_is_prepared_by_dvc(project: Path, idiom_data: Path) -> None:
+    splits = project / "data/raw/hebrew_idioms/splits"
+    refused = sh("dvc repro prepare", project, status=0)
+    assert ran(refused) == []
+    output = sh("dvc exp run --temp -S prepare.corpus=hebrew_idioms -S prepare.max_samples=null", project, status=255)
+    assert "dvc import https://github.com/igornazarenko434/hebrew-idiom-detection" in output
+    shutil.copytree(idiom_data, splits)
+    sh("dvc add data/raw/hebrew_idioms/splits && git add -A && git commit -qm 'Add the corpus'", project)
+    changes = "-S prepare.corpus=hebrew_idioms -S prepare.max_samples=null"
+    sh(f"dvc exp run {changes} prepare", project)
+    rows = {path.stem: len(path.read_text().splitlines()) for path in (project / "data/prepared").glob("*.jsonl")}
+    assert rows == {"train": 3456, "validation": 432, "test": 432, "unseen": 480}

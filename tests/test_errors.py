@@ -1,0 +1,63 @@
+"""Expected errors: how a name is refused, and how a command ends.
+
+pytest tests/test_errors.py
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.errors import UserError, run, unknown_name
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_an_unknown_name_is_met_with_the_nearest_legal_one_and_all_others() -> None:
+    message = str(unknown_name("encoder", "dictabrt", ["alephbert", "dictabert"]))
+    assert message == "unknown encoder 'dictabrt', did you mean 'dictabert'? Legal: alephbert, dictabert"
+
+
+def test_a_name_that_is_near_to_none_is_not_guessed() -> None:
+    assert str(unknown_name("task", "zzz", ["cls", "span"])) == "unknown task 'zzz'. Legal: cls, span"
+
+
+def test_the_legal_names_may_come_from_a_generator() -> None:
+    message = str(unknown_name("task", "spam", (name for name in ["cls", "span"])))
+    assert "'span'?" in message
+    assert message.endswith("cls, span")
+
+
+def test_an_expected_error_ends_a_command_with_status_2_and_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise UserError("no such corpus:\n  'x'\r\n\tLegal:  sample\n")
+
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 2
+    assert capfd.readouterr() == ("", "error: no such corpus: 'x' Legal: sample\n")
+
+
+def test_a_command_that_succeeds_just_returns(capfd: pytest.CaptureFixture[str]) -> None:
+    run(lambda: print("done"))
+    assert capfd.readouterr() == ("done\n", "")
+
+
+def test_an_error_that_nobody_expected_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main)
+
+
+def test_a_real_command_ends_with_status_2_one_line_and_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "src.stages.prepare", "--corpus", "data/raw/samples"]
+    command += ["--out", str(tmp_path / "out"), "--statistics", str(tmp_path / "data.json")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: unknown corpus 'samples', did you mean 'sample'? Legal: ")
+    assert ended.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
