@@ -126,7 +126,8 @@ def _explain(section: type[Section], error: ValidationError) -> str:
         parent: Any = section
         for part in first["loc"][:-1]:
             parent = parent.model_fields[part].annotation
-        return str(unknown_name(f"key '{key}', that is", str(first["loc"][-1]), parent.model_fields))
+        prefix = "".join(f"{part}." for part in first["loc"][:-1])
+        return str(unknown_name("key", key, [prefix + name for name in parent.model_fields]))
     if first["type"] == "missing":
         return f"key '{key}' is missing; add it"
     if first["type"] == "value_error":

@@ -234,10 +234,18 @@ def test_a_number_as_dvc_writes_it_is_a_float(params_file: ParamsFile) -> None:
     assert rate == 0.00003
 
 
-@pytest.mark.parametrize("text", ["", "- model\n", "model\n", "prepare: 3\n", "hpo:\n"])
-def test_a_file_or_section_that_is_no_mapping_is_refused_without_names_of_classes(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "- model\n", "model\n"], ids=["empty", "list", "text"])
+def test_a_file_that_is_no_mapping_is_refused_without_names_of_classes(tmp_path: Path, text: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     message = refusal(tmp_path / "params.yaml")
+    assert "the file" in message
+    assert "Params" not in message
+
+
+@pytest.mark.parametrize("value", [3, None, ["mode"]], ids=str)
+def test_a_section_that_is_no_mapping_is_refused_without_names_of_classes(params_file: ParamsFile, value: Any) -> None:
+    message = refusal(params_file({"hpo": value}))
+    assert message.startswith("hpo: ")
     assert "Params" not in message
 
 

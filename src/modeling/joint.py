@@ -26,6 +26,9 @@ class JointConfig(PretrainedConfig):
         return AutoConfig.for_model(**self.encoder)
 
 
+AutoConfig.register(JointConfig.model_type, JointConfig)  # else loading its tokenizer warns of an unknown type
+
+
 class JointModel(PreTrainedModel):
     """Maps model inputs to the logits of every task.
 

@@ -2,15 +2,22 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from src.modeling import tiny
+from src import config, tasks
+from src.config import TrainParams
+from src.modeling import checkpoint, tiny
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
 from src.records import Example
+from tests.conftest import ROOT
 
+DECLARED = ["Literal", "Figurative"]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
@@ -82,3 +89,39 @@ def local_models(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, lis
         getattr(transformers, f"{prefix}ForMaskedLM")(config).save_pretrained(folders[name])
         tokenizer.save_pretrained(folders[name])
     return folders
+
+
+Make = Callable[..., Checkpoint]
+
+
+@pytest.fixture
+def make(local_models: dict[str, Path], splits: dict[str, list[Example]]) -> Make:
+    """Makes a checkpoint with new heads: make("cls"), make("cls+span", "roberta"), make("span", folder).
+
+    The seed is set first; with `encoder=None` it is `tiny`.
+    """
+
+    def create(task: str, encoder: str | Path | None = "bert", *, max_length: int = 128, seed: int = 0) -> Checkpoint:
+        labels = tasks.label_sets(tasks.parse(task), splits["train"], DECLARED)
+        source = None if encoder is None else str(local_models.get(str(encoder), encoder))
+        set_seed(seed)
+        return checkpoint.create(
+            Encoder(source), labels, max_length, splits["train"], revision=None, trust_remote_code=False
+        )
+
+    return create
+
+
+TrainParamsWith = Callable[..., TrainParams]
+
+
+@pytest.fixture
+def train_params() -> TrainParamsWith:
+    """The section `train` of the shipped params.yaml, for a short run, with changes: train_params(epochs=1)."""
+    shipped = config.load(ROOT / "params.yaml").train
+
+    def change(**changes: Any) -> TrainParams:
+        short = {"epochs": 2, "batch_size": 8, "early_stopping_patience": None}
+        return shipped.overridden({**short, **changes}, Path("changes"))
+
+    return change

@@ -291,8 +291,9 @@ def test_a_task_without_targets_in_the_corpus_is_refused_with_those_that_have_th
 
 
 def test_a_corpus_without_any_targets_is_refused_in_a_whole_sentence(splits: dict[str, list[Example]]) -> None:
-    with pytest.raises(UserError, match=r"no targets.*(any|no) task|none"):
+    with pytest.raises(UserError, match="no targets") as error:
         label_sets(parse("cls"), without_targets(splits["train"]), DECLARED)
+    assert not str(error.value).strip().endswith(":"), "a list is announced and does not follow"
 
 
 def test_models_are_chosen_by_the_mean_of_the_primary_metrics(

@@ -1,0 +1,96 @@
+"""A small valid corpus of the idioms format, whose rows, columns and corpus.yaml a test can break.
+
+Columns are computed from a sentence in which [ ] mark the idiom and blanks part the words, so that what is expected
+of the reader does not come from the code under test.
+"""
+
+import csv
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+LABELS = ["Literal", "Figurative"]
+UNSEEN = "סגר מעגל"
+IDIOMS = ["שבר שתיקה", "ירד מן הפסים", UNSEEN]
+LETTERS = "אבגדהוזחטיכלמנסעפצקרשת"
+
+
+def cells(identity: str, marked: str, label: str, group: str, split: str) -> dict[str, str]:
+    """One row as the file has it, from words that are parted by one blank each; [ and ] enclose the idiom."""
+    words = marked.split()
+    first = next(i for i, word in enumerate(words) if word.startswith("["))
+    end = next(i for i, word in enumerate(words) if word.endswith("]")) + 1
+    sentence = marked.replace("[", "").replace("]", "")
+    start_char, end_char = marked.index("["), marked.index("]") - 1
+    return {
+        "id": identity,
+        "sentence": sentence,
+        "base_pie": group,
+        "pie_span": sentence[start_char:end_char],
+        "label": str(LABELS.index(label)),
+        "label_str": label,
+        "tokens": str(sentence.split()),
+        "iob_tags": str(["O"] * first + ["B-IDIOM"] + ["I-IDIOM"] * (end - first - 1) + ["O"] * (len(words) - end)),
+        "start_token": str(first),
+        "end_token": str(end),
+        "num_tokens": str(len(words)),
+        "char_mask": "0" * start_char + "1" * (end_char - start_char) + "0" * (len(sentence) - end_char),
+        "start_char": str(start_char),
+        "end_char": str(end_char),
+        "split": split,
+    }
+
+
+class SmallCorpus:
+    """44 rows: two idioms with 8 train, 1 validation and 1 test row per label, a held-out one with 2 rows per label.
+
+    Attributes:
+        rows: cells by column; row i stands in row i + 2 of the file.
+        meta: the keys of corpus.yaml.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.meta: dict[str, Any] = {
+            "description": "small", "language": "he", "licence": "none", "reader": "idioms", "files": ["a.csv"],
+            "labels": LABELS, "unseen_groups": [UNSEEN], "fetch": "dvc import somewhere a.csv",
+        }  # fmt: skip
+        draw = random.Random(0)
+        self.rows: list[dict[str, str]] = []
+        for group in IDIOMS:
+            for label in LABELS:
+                splits = ["unseen"] * 2 if group == UNSEEN else ["train"] * 8 + ["validation", "test"]
+                for split in splits:
+                    before, after = ("".join(draw.choices(LETTERS, k=9)) for _ in range(2))
+                    marked = f'{before} " [{group}] , {after} .'
+                    self.rows.append(cells(f"r{len(self.rows):02}", marked, label, group, split))
+
+    @property
+    def file(self) -> Path:
+        """The data file."""
+        return self.folder / "a.csv"
+
+    def csv(self, line_end: str = "\n") -> str:
+        """The data file's text; its columns are those of the first row."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(self.rows[0]), lineterminator=line_end)
+        table.writeheader()
+        table.writerows(self.rows)
+        return text.getvalue()
+
+    def write(self, data: bytes | None = None) -> Path:
+        """Writes the folder, with other bytes than those of the rows if given, and returns it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        YAML().dump(self.meta, self.folder / "corpus.yaml")
+        self.file.write_bytes(self.csv().encode() if data is None else data)
+        return self.folder
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> SmallCorpus:
+    """A valid corpus that is not written yet."""
+    return SmallCorpus(tmp_path / "raw" / "small")

@@ -1,0 +1,211 @@
+"""Intake checks: rows by themselves, leaks, near-duplicates. Their way through the stage: tests/stages/test_prepare.py.
+
+pytest tests/corpora/test_checks.py
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src import corpora
+from src.corpora import corpus_file
+from src.corpora.checks import check_rows, check_splits, near_duplicates, normalised
+from src.corpora.corpus_file import Corpus
+from src.corpora.rows import Row
+from src.errors import UserError
+from src.records import Example
+from tests.corpora.conftest import SmallCorpus
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = {name: f"its_{name}" for name in ("id", "text", "group", "label", "tokens", "tags", "split")}
+
+
+def row(number: int, **changes: Any) -> Row:
+    """A valid row, of its own text and id, with changes to its example."""
+    example = Example(id=f"r{number}", text=f"משפט {number}", label="Literal", group="g", split="train")
+    return Row(replace(example, **changes), Path("data.csv"), number, COLUMNS)
+
+
+def texts(*values: str) -> list[Row]:
+    """Rows with these texts."""
+    return [row(number, text=value) for number, value in enumerate(values, start=2)]
+
+
+@pytest.fixture
+def meta(corpus: SmallCorpus) -> Corpus:
+    """The corpus.yaml that goes with `row`."""
+    return corpus_file.load(corpus.write())
+
+
+def refusal(rows: Sequence[Row], meta: Corpus) -> str:
+    """The message with which rows are refused."""
+    with pytest.raises(UserError) as error:
+        check_rows(rows, meta)
+    return str(error.value)
+
+
+def test_rows_that_are_right_pass(meta: Corpus) -> None:
+    check_rows([row(2), row(3, label=None), row(4, tokens=["משפט", "4"], tags=["B-X", "I-X"]), row(5, tags=None)], meta)
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "fragments"),
+    [
+        ({"id": ""}, "id", ["empty", "''"]),
+        ({"text": ""}, "text", ["''"]),
+        ({"text": " ?! – \n"}, "text", ["' ?! – \\n'"]),
+        ({"label": "literal"}, "label", ["'literal'", "Literal, Figurative"]),
+        ({"label": "-1"}, "label", ["'-1'", "Literal, Figurative"]),
+        ({"label": ""}, "label", ["''"]),
+        ({"tokens": ["משפט", "3"], "tags": ["O"]}, "tags", ["1 tags for 2 words", "['O']"]),
+        ({"tokens": ["משפט"], "tags": ["O", "O"]}, "tags", ["2 tags for 1 words"]),
+        ({"tokens": ["משפט", "3"], "tags": ["O", "I-X"]}, "tags", ["tag 2, 'I-X'", "['O', 'I-X']"]),
+        ({"tokens": ["משפט", "3"], "tags": ["B-X", "I-Y"]}, "tags", ["tag 2, 'I-Y'"]),
+        ({"tokens": ["משפט", "3"], "tags": ["b-x", "O"]}, "tags", ["tag 1, 'b-x'"]),
+        ({"tokens": ["3", "משפט"], "tags": ["O", "O"]}, "tokens", ["'משפט'", "['3', 'משפט']"]),
+        ({"tokens": ["משפט", ""], "tags": ["O", "O"]}, "tokens", ["''"]),
+    ],
+)
+def test_a_row_that_is_wrong_is_named_with_column_and_value(
+    meta: Corpus, changes: dict[str, Any], column: str, fragments: list[str]
+) -> None:
+    message = refusal([row(2), row(3, **changes), row(4)], meta)
+    assert message.startswith(f"data.csv, row 3, column 'its_{column}': ")
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_an_id_that_comes_twice_names_both_places(meta: Corpus) -> None:
+    message = refusal([row(2), row(3), row(4, id="r2")], meta)
+    assert message.startswith("data.csv, row 4, column 'its_id': ")
+    assert "data.csv, row 2" in message
+    assert message.endswith("'r2'")
+
+
+@pytest.mark.parametrize(
+    "copy", ["Dan broke it", "dan BROKE it", "Dan broke it!", '"Dan"  broke\tit...', "Dan-broke–it", "_Dan_broke it"]
+)
+def test_a_text_that_comes_twice_but_for_case_spaces_and_punctuation_names_both_places(
+    meta: Corpus, copy: str
+) -> None:
+    rows = texts("Dan broke it", "another", copy)
+    rows[2] = replace(rows[2], example=replace(rows[2].example, split="test"))
+    message = refusal(rows, meta)
+    assert message.startswith("data.csv, row 4, column 'its_text': ")
+    assert "data.csv, row 2" in message
+    assert repr(copy) in message
+
+
+@pytest.mark.parametrize(("text", "plain"), [('דובר צה"ל, אמר!', "דוברצהלאמר"), ("A_b – C 7", "abc7"), ("Straße", "strasse")])
+def test_a_text_is_compared_by_letters_and_digits_alone(text: str, plain: str) -> None:
+    assert normalised(row(2, text=text)) == plain
+
+
+def test_a_pair_is_compared_as_a_pair(meta: Corpus) -> None:
+    check_rows([row(2, text="a", text_pair="b"), row(3, text="a", text_pair="c"), row(4, text="a")], meta)
+    check_rows([row(2, text="ab", text_pair="c"), row(3, text="a", text_pair="bc")], meta)
+    assert "row 3" in refusal([row(2, text="a", text_pair="b"), row(3, text="A", text_pair="b.")], meta)
+
+
+FULL = [row(2), row(3, split="validation"), row(4, split="test"), row(5, split="unseen", group="h")]
+
+
+def test_splits_that_are_right_pass() -> None:
+    check_splits(FULL, ["h"])
+    check_splits(FULL[:3], [])
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2, 3])
+def test_a_split_without_rows_is_named(gone: int) -> None:
+    rows = [kept for i, kept in enumerate(FULL) if i != gone]
+    name = ["train", "validation", "test", "unseen"][gone]
+    with pytest.raises(UserError, match=f"^the {name} split is empty"):
+        check_splits(rows, ["h"])
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_held_out_group_with_a_row_elsewhere_is_a_leak(split: str, first: bool) -> None:
+    leak = row(9, split=split, group="h")
+    with pytest.raises(UserError) as error:
+        check_splits([leak, *FULL] if first else [*FULL, leak], ["h"])
+    message = str(error.value)
+    assert message.startswith("data.csv, row 5, column 'its_group': a leak: ")
+    assert "data.csv, row 9" in message
+    assert message.endswith("'h'")
+
+
+def by_brute_force(rows: Sequence[Row]) -> list[tuple[str, str, float]]:
+    """Compares every text with every other one."""
+    grams = []
+    for found in rows:
+        letters = re.sub(r"[\W_]", "", found.example.text.casefold())
+        grams.append({letters[i : i + 5] for i in range(len(letters) - 4)} or {letters})
+    return [
+        (rows[i].example.id, rows[j].example.id, round(len(grams[i] & grams[j]) / len(grams[i] | grams[j]), 4))
+        for i in range(len(rows))
+        for j in range(i + 1, len(rows))
+        if 5 * len(grams[i] & grams[j]) >= 4 * len(grams[i] | grams[j])
+    ]
+
+
+def as_set(pairs: list[tuple[str, str, float]]) -> set[tuple[frozenset[str], float]]:
+    """Pairs without an order within them."""
+    assert all(first != second for first, second, _ in pairs)
+    found = [(frozenset(pair[:2]), pair[2]) for pair in pairs]
+    assert len(found) == len(set(found)), "a pair is reported twice"
+    return set(found)
+
+
+def test_near_duplicates_are_those_that_comparing_all_with_all_finds_in_made_up_texts() -> None:
+    draw = random.Random(1)
+    values = []
+    for _ in range(60):
+        base = draw.choices("אבגד", k=draw.randrange(1, 60))
+        for _ in range(4):  # copies of one text with ever more changes, around the threshold on both sides
+            values.append("".join(base))
+            base[draw.randrange(len(base))] = draw.choice("אבגדה")
+    rows = texts(*values)
+    expected = by_brute_force(rows)
+    assert len(expected) > 50
+    assert 0 < sum(similarity < 0.9 for *_, similarity in expected)
+    assert as_set(near_duplicates(rows)) == as_set(expected)
+
+
+def test_near_duplicates_are_those_that_comparing_all_with_all_finds_in_the_sample_with_copies_planted() -> None:
+    folder = ROOT / "data" / "raw" / "sample"
+    rows = random.Random(2).sample(corpora.read(folder, corpus_file.load(folder)), 150)
+    planted = []
+    for number, found in enumerate(rows[:20], start=1000):
+        copy = found.example.text.replace(" ", " מאוד ", 1) if number % 2 else found.example.text[:-6]
+        planted.append(row(number, id=f"copy of {found.example.id}", text=copy))
+    expected = by_brute_force([*rows, *planted])
+    assert len(expected) >= 10
+    assert as_set(near_duplicates([*rows, *planted])) == as_set(expected)
+    assert near_duplicates(rows) == by_brute_force(rows) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "similarity"),
+    [
+        ("abcdefghij", "abcdefghij!", 1.0),  # 6 of 6
+        ("abcdefgh", "abcdefghi", 0.8),  # 4 of 5: at the threshold
+        ("abcdefg", "abcdefgh", None),  # 3 of 4
+        ("abcdefghijklmnopqrstuvwxyz", "zabcdefghijklmnopqrstuvwxy", 0.913),  # 21 of 23
+        ("אבג", "א, ב, ג", 1.0),  # shorter than an n-gram
+        ("אבג", "אבד", None),
+    ],
+)
+def test_two_texts_are_this_similar(first: str, second: str, similarity: float | None) -> None:
+    expected = [] if similarity is None else [("r2", "r4", similarity)]
+    assert near_duplicates(texts(first, "משהו אחר לגמרי", second)) == expected
+
+
+def test_the_most_similar_pairs_come_first() -> None:
+    found = near_duplicates(texts("abcdefghi", "abcdefgh", "qwertyuiop", "qwertyuiop"))
+    assert found == [("r4", "r5", 1.0), ("r2", "r3", 0.8)]
