@@ -43,7 +43,7 @@ def test_the_splits_have_these_names_in_this_order() -> None:
 
 def test_examples_come_back_as_they_were_written_and_in_their_order(tmp_path: Path) -> None:
     examples = [
-        Example(id="b", text='אמר: "צה"ל"\nושתק\u2028', group="g", label="Literal", tokens=["א"], tags=["O"], split="train"),
+        Example(id="b", text='אמר: "צה"ל"\nושתק\u2028', group="g", label="x", tokens=["א"], tags=["O"], split="train"),
         Example(id="a", text="x", text_pair="y", split="unseen"),
     ]  # fmt: skip
     write_examples(tmp_path / "a.jsonl", examples)
@@ -98,7 +98,11 @@ def test_predictions_are_sorted_by_id_and_then_by_task(tmp_path: Path) -> None:
 def test_without_gold_a_row_says_null(tmp_path: Path, row: Prediction) -> None:
     write_predictions(tmp_path / "a.jsonl", [replace(row, gold=None, correct=None, gold_spans=None, group=None)])
     (found,) = lines(tmp_path / "a.jsonl")
-    assert {name: found[name] for name in ("gold", "correct", "group")} == {"gold": None, "correct": None, "group": None}
+    assert {name: found[name] for name in ("gold", "correct", "group")} == {
+        "gold": None,
+        "correct": None,
+        "group": None,
+    }
     assert found["predicted"] == row.predicted
 
 
