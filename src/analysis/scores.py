@@ -16,7 +16,7 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
     """Scores each split, and the gap between seen and unseen.
 
     Args:
-        splits: {split: its rows with gold, at least one}.
+        splits: {split: its rows}; rows without gold are passed over, and so are splits without any other.
 
     Returns:
         {split: {metric: value}}, `gap_absolute` and `gap_percent`. In a split, `<primary metric>_interval` holds both
@@ -26,9 +26,15 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
     primary = f"{task.primary_metric}_interval"
     scores = {
         name: task.score(rows) | {primary: interval(task.tally(rows), bootstrap_samples)} | confusion(task, rows)
-        for name, rows in splits.items()
+        for name, rows in ((name, with_gold(rows)) for name, rows in splits.items())
+        if rows
     }
     return scores | gap(task.primary_metric, scores)
+
+
+def with_gold(rows: Sequence[Prediction]) -> list[Prediction]:
+    """Returns the rows that can be scored."""
+    return [row for row in rows if row.gold is not None]
 
 
 def interval(tally: np.ndarray, samples: int, seed: int = SEED) -> tuple[float, float]:
@@ -90,7 +96,7 @@ def gap(primary_metric: str, scores: Mapping[str, Mapping[str, Any]]) -> dict[st
 def by_group(task: Task, rows: Sequence[Prediction]) -> dict[str, float]:
     """Returns the primary metric of each group that has rows, worst first."""
     groups: dict[str, list[Prediction]] = defaultdict(list)
-    for row in rows:
+    for row in with_gold(rows):
         if row.group is not None:
             groups[row.group].append(row)
     scores = {group: task.score(members)[task.primary_metric] for group, members in groups.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub import constants
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -88,39 +90,54 @@ def create(
         origin = {"revision": revision, "trust_remote_code": trust_remote_code}
         config = _pretrained(AutoConfig, encoder.source, origin)
         tokenizer = _pretrained(AutoTokenizer, encoder.source, origin)
-    _check(encoder, tokenizer, config, labels, max_length)
-    tokenizer.model_max_length = max_length
+    _check(encoder, tokenizer, config, labels)
     assemble = _single if len(labels) == 1 else _joint
-    return Checkpoint(assemble(encoder, config, labels, origin), tokenizer, labels, max_length)
+    model = assemble(encoder, config, labels, origin)
+    if max_length > _positions(model):
+        raise UserError(f"train.max_length: {max_length} is longer than the encoder's {_positions(model)} positions")
+    tokenizer.model_max_length = max_length
+    return Checkpoint(model, tokenizer, labels, max_length)
 
 
-def _pretrained(auto_class: Any, source: str, origin: Mapping[str, Any], **options: Any) -> Any:
+def _pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
     try:
         return auto_class.from_pretrained(source, **origin, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        offline = "unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1"
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "custom code" in reason or "trust_remote_code" in reason:
+            raise UserError(
+                f"the model '{source}' runs code of its own; read it, then set train.trust_remote_code: true"
+            ) from error
+        if Path(source).is_dir():
+            raise UserError(f"the model in {source} cannot be loaded: {reason}; is the folder whole?") from error
         raise UserError(
             f"the model '{source}' cannot be loaded: {reason} Looked in {constants.HF_HUB_CACHE} (HF_HOME moves it) "
-            f"and, {offline}, on the hub. Check the name, or download it where there is a network: hf download {source}"
+            f"and, unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1, on the hub. Check the name, or download it "
+            f"where there is a network: hf download {source}"
         ) from error
 
 
 def _check(
-    encoder: Encoder,
-    tokenizer: PreTrainedTokenizerBase,
-    config: PretrainedConfig,
-    labels: Mapping[str, Sequence[str]],
-    max_length: int,
+    encoder: Encoder, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, tasks: Collection[str]
 ) -> None:
-    if "span" in labels and not tokenizer.is_fast:
+    if "span" in tasks and not tokenizer.is_fast:
         raise UserError(
             f"task 'span' needs a fast tokenizer, which tells the characters of each sub-word; that of "
             f"'{encoder.source}' ({type(tokenizer).__name__}) is not one: choose another model or task: cls"
         )
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is not None and max_length > positions:
-        raise UserError(f"train.max_length: {max_length} is longer than the encoder's {positions} positions; lower it")
+    if config.model_type == JointConfig.model_type:
+        raise UserError(f"the model in {encoder.source} is a joint model, from which no other can be started")
+
+
+def _positions(model: PreTrainedModel) -> int:
+    """The longest input that a model takes, in sub-words; RoBERTa's kind does not use its first positions."""
+    tables = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
+    sizes = [
+        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+        for table in tables
+        if isinstance(table, torch.nn.Embedding)
+    ]
+    return min(sizes, default=getattr(model.config, "max_position_embeddings", None) or sys.maxsize)
 
 
 def _single(
@@ -130,6 +147,7 @@ def _single(
     auto_class = getattr(transformers, TASKS[name].auto_class)
     config.id2label = dict(enumerate(names))
     config.label2id = {label: i for i, label in enumerate(names)}
+    config.problem_type = None  # what the model was fine-tuned on before
     if encoder.source is None:
         return auto_class.from_config(config, dtype=torch.float32)
     options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
@@ -157,19 +175,22 @@ def load(folder: Path) -> Checkpoint:
     """
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no model; train one: dvc repro train, or fetch it: dvc pull")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = _pretrained(AutoTokenizer, folder, {})
     raw = read_json(folder / "config.json")
     if raw.get("model_type") == JointConfig.model_type:
-        model: PreTrainedModel = JointModel.from_pretrained(folder)
-        return Checkpoint(model, tokenizer, model.config.task_labels, tokenizer.model_max_length)
-    task = _task_of(folder, raw)
-    model = getattr(transformers, task.auto_class).from_pretrained(folder)
-    labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
-    return Checkpoint(model, tokenizer, {task.name: labels}, tokenizer.model_max_length)
+        model = _pretrained(JointModel, folder, {})
+        labels = model.config.task_labels
+    else:
+        task = _task_of(folder, raw)
+        model = _pretrained(getattr(transformers, task.auto_class), folder, {})
+        labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
+    return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, _positions(model)))
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:
-    architecture = (raw.get("architectures") or ["none"])[0]
+    if not raw.get("architectures"):
+        raise UserError(f"{folder / 'config.json'} does not say under 'architectures' which class the model is of")
+    architecture = raw["architectures"][0]
     for task in TASKS.values():
         if architecture.endswith(task.auto_class.removeprefix("AutoModel")):
             return task

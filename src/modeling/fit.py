@@ -13,19 +13,21 @@ import datasets
 import numpy as np
 import torch
 import transformers
-from transformers import EarlyStoppingCallback, ProgressCallback, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware
 from src.modeling.batches import Collator, features
-from src.modeling.callbacks import Progress
+from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.predict import predict
 from src.records import Example
 from src.tasks import validation_scores
 from src.tasks.loss import IGNORED
+
+OURS = ("eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from")  # or without effect
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,10 @@ def fit(
     Raises:
         UserError: parameters that cannot work in this run.
     """
-    for name in params.task_weights:
-        if name not in checkpoint.labels:
-            raise UserError(
-                f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
-            )
+    check(checkpoint, validation, params)
     arguments = _arguments(params, learning_rate, seed, state_folder)
     rows = features(checkpoint, train)
-    stopping = params.early_stopping_patience
+    stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
     trainer = _Trainer(
         checkpoint,
         validation,
@@ -85,12 +83,14 @@ def fit(
         eval_dataset=datasets.Dataset.from_list(features(checkpoint, validation)),
         data_collator=Collator(checkpoint.tokenizer, list(checkpoint.labels)),
         processing_class=checkpoint.tokenizer,
-        callbacks=[*callbacks, *([EarlyStoppingCallback(stopping)] if stopping else [])],
+        callbacks=[*callbacks, *([stopping] if stopping else [])],
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(Progress)
-    last = get_last_checkpoint(str(state_folder)) if state_folder.is_dir() else None
-    result = trainer.train(resume_from_checkpoint=last)
+    last = _last_state(state_folder)
+    if last and stopping and stopping.is_over(state := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
+        arguments.num_train_epochs = state.epoch  # it was killed between its last epoch and its end
+    result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
     return Fit(
         primary=trainer.state.best_metric or 0.0,
@@ -100,6 +100,32 @@ def fit(
         samples_per_second=result.metrics["train_samples_per_second"],
         history=trainer.state.log_history,
     )
+
+
+def check(checkpoint: Checkpoint, validation: Sequence[Example], params: TrainParams) -> None:
+    """Refuses what cannot work, before anything is written.
+
+    Raises:
+        UserError: a parameter that contradicts the tasks or the machine, or a validation split that scores nothing.
+    """
+    for name in params.task_weights:
+        if name not in checkpoint.labels:
+            raise UserError(
+                f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
+            )
+    for task in checkpoint.tasks:
+        if not task.labels(validation, checkpoint.labels[task.name]):
+            raise UserError(
+                f"the validation split has no targets for task '{task.name}', so no epoch could be chosen as the best; "
+                "give it rows: prepare.validation_fraction"
+            )
+    _arguments(params, learning_rate=0.0, seed=0, folder=Path())
+
+
+def _last_state(folder: Path) -> Path | None:
+    """Finds the newest whole state; Trainer writes its own state last."""
+    whole = [path.parent for path in folder.glob(f"checkpoint-*/{TRAINER_STATE_NAME}")]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path) -> TrainingArguments:
@@ -132,7 +158,7 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         "report_to": [],
     }
     for name in params.trainer:
-        if name in ours or name.startswith(("eval_", "save_", "logging_", "max_steps", "warmup_")):
+        if name in ours or name.startswith(OURS):
             raise UserError(f"train.trainer.{name} is set by the pipeline; use the keys of train for it")
     try:
         return TrainingArguments(**ours, **params.trainer)

@@ -46,6 +46,7 @@ def tokenizer(examples: Sequence[Example]) -> PreTrainedTokenizerBase:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
 
 

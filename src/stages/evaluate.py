@@ -70,7 +70,11 @@ def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequenc
     for task in tasks:
         for split, found in rows.items():
             own = [row for row in found if row.task == task.name]
-            _write_csv(folder / "confusion" / f"{task.name}_{split}.csv", ("actual", "predicted"), task.confusion(own))
+            _write_csv(
+                folder / "confusion" / f"{task.name}_{split}.csv",
+                ("actual", "predicted"),
+                task.confusion(scores.with_gold(own)),
+            )
             groups = scores.by_group(task, own).items()
             _write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
 

@@ -37,14 +37,17 @@ def main() -> None:
 
 def _tuned(params: Params, path: Path) -> dict[str, Any]:
     promoted = read_yaml(path) or {}
-    try:
-        return dict(promoted[params.model][params.task])
-    except (KeyError, TypeError) as error:
-        known = [f"{model} {task}" for model, found in promoted.items() for task in found or {}]
+    if not isinstance(promoted, dict):
+        raise UserError(f"{path}: a mapping {{model: {{task: overrides}}}} is expected, not {promoted!r}")
+    tasks_of = {model: found for model, found in promoted.items() if isinstance(found, dict)}
+    known = {(model, task): o for model, found in tasks_of.items() for task, o in found.items() if isinstance(o, dict)}
+    if (params.model, params.task) not in known:
         raise UserError(
             f"hpo.mode: tuned, but {path} has no entry for model {params.model}, task {params.task}; it has: "
-            f"{', '.join(known) or 'none'}. Add it under {params.model}: {params.task}:, or set hpo.mode: fixed"
-        ) from error
+            f"{', '.join(' '.join(key) for key in known) or 'none'}. "
+            f"Add it under {params.model}: {params.task}:, or set hpo.mode: fixed"
+        )
+    return known[params.model, params.task]
 
 
 if __name__ == "__main__":

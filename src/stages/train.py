@@ -21,7 +21,7 @@ from src.errors import run
 from src.files import atomic_folder, read_json, read_yaml, write_json
 from src.modeling import checkpoint, encoders, hardware
 from src.modeling.callbacks import LiveCallback
-from src.modeling.fit import fit
+from src.modeling.fit import check, fit
 from src.records import read_examples
 
 
@@ -48,6 +48,7 @@ def main() -> None:
     model = checkpoint.create(
         encoder, labels, chosen.max_length, train, revision=chosen.revision, trust_remote_code=chosen.trust_remote_code
     )
+    check(model, validation, chosen)
     state = _state_folder(params, chosen, arguments.data)
     with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
         result = fit(
@@ -79,7 +80,7 @@ def main() -> None:
 def _state_folder(params: Params, chosen: TrainParams, data: Path) -> Path:
     """Where an interrupted run finds its state: outside of DVC's outs, under a name that equal runs share."""
     what = [params.model, params.task, params.seed, chosen.model_dump()]
-    files = [(data / name).read_bytes() for name in ("train.jsonl", "validation.jsonl")]
+    files = [(data / name).read_bytes() for name in ("train.jsonl", "validation.jsonl", "labels.json")]
     key = hashlib.sha256(b"\0".join([json.dumps(what, sort_keys=True).encode(), *files])).hexdigest()[:16]
     return Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints" / key
 

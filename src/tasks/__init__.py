@@ -113,13 +113,17 @@ def label_sets(tasks: Sequence[Task], examples: Sequence[Example], declared: Seq
     for name, labels in found.items():
         if not labels:
             able = [task.name for task in TASKS.values() if task.labels(examples, declared)]
-            raise UserError(f"task '{name}': the corpus has no targets for it; it has them for: {', '.join(able)}")
+            raise UserError(
+                f"task '{name}': the corpus has no targets for it; it has them for: {', '.join(able) or 'no task'}"
+            )
     return found
 
 
 def validation_scores(tasks: Sequence[Task], rows: Sequence[Prediction]) -> dict[str, Any]:
-    """Scores each task on its own rows; `primary` is the mean of the primary metrics, by which models are chosen."""
-    scores = {task.name: task.score([row for row in rows if row.task == task.name]) for task in tasks}
+    """Scores each task on its own rows with gold; `primary`, the mean of their primary metrics, chooses models."""
+    scores = {
+        task.name: task.score([row for row in rows if row.task == task.name and row.gold is not None]) for task in tasks
+    }
     primary = [scores[task.name][task.primary_metric] for task in tasks]
     return {
         **{name: value for s in scores.values() for name, value in s.items()},

@@ -41,33 +41,25 @@ def tokenize(
     Args:
         with_words: align sub-words with the words of each example; needs a fast tokenizer.
     """
-    if not examples:
-        return []
-    texts = [example.text for example in examples]
-    pairs = [example.text_pair for example in examples]
-    batch = tokenizer(
-        texts,
-        text_pair=pairs if all(pair is not None for pair in pairs) else None,
+    return [_tokenize(example, tokenizer, max_length, with_words) for example in examples]
+
+
+def _tokenize(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int, with_words: bool) -> Encoding:
+    encoded = tokenizer(
+        example.text,
+        text_pair=example.text_pair,
         truncation=True,
         max_length=max_length,
         return_offsets_mapping=with_words,
     )
-    inputs = [{name: batch[name][i] for name in batch if name != "offset_mapping"} for i in range(len(examples))]
+    inputs = {name: encoded[name] for name in encoded if name != "offset_mapping"}
     if not with_words:
-        return [Encoding(fields, []) for fields in inputs]
-    words = [locate(example.tokens or [], example.text) for example in examples]
-    return [
-        Encoding(fields, first_subwords(_of_text(batch, i), words[i], examples[i].text))
-        for i, fields in enumerate(inputs)
+        return Encoding(inputs, [])
+    subwords = [
+        offsets if sequence == 0 else None  # None: special tokens, and the second text
+        for offsets, sequence in zip(encoded["offset_mapping"], encoded.sequence_ids(), strict=True)
     ]
-
-
-def _of_text(batch, i: int) -> list[Offsets | None]:  # type: ignore[no-untyped-def]
-    """Character offsets of each sub-word; None for special tokens and for those of the second text."""
-    return [
-        offsets if sequence == 0 else None
-        for offsets, sequence in zip(batch["offset_mapping"][i], batch.sequence_ids(i), strict=True)
-    ]
+    return Encoding(inputs, first_subwords(subwords, locate(example.tokens or [], example.text), example.text))
 
 
 def first_subwords(subwords: Sequence[Offsets | None], words: Sequence[Offsets], text: str) -> list[int | None]:

@@ -1,4 +1,4 @@
-"""Cross entropy and softmax, which tasks share."""
+"""Cross entropy and log-probabilities, which tasks share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,15 @@ def cross_entropy(
     )
 
 
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities in double precision, so that none is minus infinity.
+
+    Shape: (..., L) to (..., L); the exponentials of the last axis sum to one.
+    """
+    shifted = logits.astype(float) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Shape: (..., L) to (..., L); the last axis sums to one."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    return np.asarray(np.exp(log_softmax(logits)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from src.records import Example, Prediction
 from src.tasks.alignment import Encoding
-from src.tasks.loss import IGNORED, cross_entropy, softmax
+from src.tasks.loss import IGNORED, cross_entropy, log_softmax
 from src.words import follows, locate, spans_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Span:
         log_p[:, outside] = 0.0
         for word, position in enumerate(encoding.first_subwords):
             if position is not None:
-                log_p[word] = np.log(softmax(logits[position]))
+                log_p[word] = log_softmax(logits[position])
         path = viterbi(log_p, labels)
         probabilities = [
             0.0 if position is None else float(np.exp(log_p[word, path[word]]))

@@ -243,15 +243,14 @@ def canine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder over characters, whose tokenizer is written in Python."""
     folder = tmp_path_factory.mktemp("canine")
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    CanineModel(CanineConfig(num_hash_buckets=64, max_position_embeddings=256, **sizes)).save_pretrained(folder)
+    CanineModel(CanineConfig(num_hash_buckets=256, max_position_embeddings=256, **sizes)).save_pretrained(folder)
     CanineTokenizer().save_pretrained(folder)
     return folder
 
 
-@pytest.mark.parametrize("task", ["span", JOINT])
-def test_a_slow_tokenizer_is_refused_for_words(task: str, canine: Path, make: Make) -> None:
+def test_a_slow_tokenizer_is_refused_for_words(canine: Path, make: Make) -> None:
     with pytest.raises(UserError) as error:
-        make(task, canine)
+        make(JOINT, canine)
     message = str(error.value)
     for word in ("span", "fast tokenizer", str(canine), "CanineTokenizer", "task: cls"):
         assert word in message
@@ -350,6 +349,15 @@ def test_our_own_saved_model_can_be_started_from(make: Make, tmp_path: Path) -> 
     second = make("cls", tmp_path)
     assert torch.equal(first.model.get_input_embeddings().weight, second.model.get_input_embeddings().weight)
     assert second.labels == {"cls": DECLARED}
+
+
+@pytest.mark.parametrize("task", [*ALONE, JOINT])
+def test_a_joint_model_cannot_be_started_from_and_the_error_names_it(task: str, make: Make, tmp_path: Path) -> None:
+    make(JOINT).save(tmp_path)
+    with pytest.raises(UserError) as error:
+        make(task, tmp_path)
+    for word in (str(tmp_path), "joint"):
+        assert word in str(error.value)
 
 
 def test_a_checkpoint_of_another_program_can_be_loaded_and_run(

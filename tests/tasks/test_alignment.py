@@ -133,15 +133,19 @@ def test_of_a_pair_only_the_first_text_has_words(tokenizer: PreTrainedTokenizerB
     assert len(paired.inputs["input_ids"]) > len(alone.inputs["input_ids"])
 
 
-def test_words_of_the_second_text_never_stand_in_for_those_cut_off_from_the_first(
+def test_subwords_of_the_second_text_never_stand_in_for_words_cut_off_from_the_first(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    text = " ".join(["בית"] * 20)
-    (paired,) = tokenize([example(text, text_pair="סוף")], tokenizer, 12, with_words=True)
-    encoded = tokenizer([text], text_pair=["סוף"], truncation=True, max_length=12)
+    """The first text is of short words and the second of longer ones, so that their offsets overlap."""
+    text, text_pair = " ".join("אבגדהוזחטיכלמנסעפצקרשת"), " ".join(["של", "על", "את"] * 5)
+    (paired,) = tokenize([example(text, text_pair=text_pair)], tokenizer, 16, with_words=True)
+    encoded = tokenizer([text], text_pair=[text_pair], truncation=True, max_length=16, return_offsets_mapping=True)
     own = {i for i, sequence in enumerate(encoded.sequence_ids(0)) if sequence == 0}
-    assert paired.first_subwords[-1] is None
-    assert {position for position in paired.first_subwords if position is not None} <= own
+    kept = [position for position in paired.first_subwords if position is not None]
+    assert set(kept) <= own
+    assert 0 < len(kept) < 22
+    assert paired.first_subwords[len(kept) :] == [None] * (22 - len(kept))
+    assert encoded["offset_mapping"][0][-2][1] > 2 * len(kept), "the second text reaches as far as the words cut off"
 
 
 def test_an_example_is_encoded_alike_whatever_stands_beside_it(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -1,0 +1,206 @@
+"""Baselines by hand, and their known scores on the Hebrew idiom corpus.
+
+pytest tests/analysis/test_baselines.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from src.analysis.baselines import BASELINES, lexicon, majority_label, majority_tag, tfidf
+from src.corpora import corpus_file
+from src.records import SPLITS, Example, Prediction, read_examples
+from src.stages import prepare
+from src.tasks import TASKS
+from src.words import invalid_tag
+from tests.conftest import ROOT
+
+DECLARED = ["Literal", "Figurative"]
+TAGS = ["O", "B-X", "I-X"]
+
+
+def example(words: str, tags: str = "", label: str | None = None, i: int = 0) -> Example:
+    """Words between blanks; tags in short: `OBI` is O, B-X, I-X."""
+    return Example(
+        id=str(i), text=words, label=label, tokens=words.split(), split="test",
+        tags=["O" if tag == "O" else f"{tag}-X" for tag in tags] if tags else None,
+    )  # fmt: skip
+
+
+def marked(train: Sequence[Example], words: str) -> str:
+    """What the lexicon of `train` marks, in short."""
+    (row,) = lexicon(train, {"test": [example(words)]}, TAGS)["test"]
+    assert len(row.predicted) == len(words.split())
+    assert invalid_tag(row.predicted) is None
+    return "".join(tag[0] for tag in row.predicted)
+
+
+def test_every_task_has_baselines_and_each_predicts_every_row(splits: dict[str, list[Example]]) -> None:
+    assert BASELINES.keys() == TASKS.keys()
+    examples = {split: splits[split] for split in ("test", "unseen")}
+    for name, task in TASKS.items():
+        labels = task.labels(splits["train"], DECLARED)
+        assert "majority" in BASELINES[name]
+        for baseline in BASELINES[name].values():
+            rows = baseline(splits["train"], examples, labels)
+            for split, found in rows.items():
+                assert [row.id for row in found] == [given.id for given in examples[split]]
+                assert {row.task for row in found} == {name}
+                assert {row.split for row in found} == {split}
+                assert task.score(found).keys() >= {task.primary_metric}
+
+
+@pytest.mark.parametrize("baseline", [*BASELINES["cls"].values(), *BASELINES["span"].values()])
+def test_no_baseline_looks_at_the_gold_of_the_row(baseline, splits: dict[str, list[Example]]) -> None:  # type: ignore[no-untyped-def]
+    task = "cls" if baseline in BASELINES["cls"].values() else "span"
+    labels = TASKS[task].labels(splits["train"], DECLARED)
+    blind = [Example(id=e.id, text=e.text, group=e.group, tokens=e.tokens, split=e.split) for e in splits["unseen"]]
+    seeing = baseline(splits["train"], {"unseen": splits["unseen"]}, labels)["unseen"]
+    found = baseline(splits["train"], {"unseen": blind}, labels)["unseen"]
+    assert [row.predicted for row in found] == [row.predicted for row in seeing]
+    assert [row.probabilities for row in found] == [row.probabilities for row in seeing]
+    assert all(row.gold is None and row.correct is None for row in found)
+
+
+def test_the_majority_label_is_the_most_frequent_of_train_with_the_shares_as_probabilities() -> None:
+    train = [example("x", label=label) for label in ("Figurative", "Literal", "Figurative", "Figurative")]
+    train.append(example("x"))
+    (row,) = majority_label(train, {"test": [example("y", label="Literal")]}, DECLARED)["test"]
+    assert (row.predicted, row.gold, row.correct) == ("Figurative", "Literal", False)
+    assert row.probabilities == {"Literal": 0.25, "Figurative": 0.75}
+
+
+def test_a_label_that_train_lacks_has_probability_zero() -> None:
+    (row,) = majority_label([example("x", label="Literal")], {"test": [example("y")]}, DECLARED)["test"]
+    assert row.probabilities == {"Literal": 1.0, "Figurative": 0.0}
+
+
+def test_the_majority_tag_is_the_most_frequent_of_train_for_every_word() -> None:
+    train = [example("a b c", "OBI"), example("d e", "OO"), example("f")]
+    (row,) = majority_tag(train, {"test": [example("g h i", "BIO")]}, TAGS)["test"]
+    assert row.predicted == ["O", "O", "O"]
+    assert row.correct is False
+
+
+def test_the_lexicon_marks_what_was_marked_in_train() -> None:
+    train = [example("he broke the silence", "OBII"), example("cut corners now", "BIO")]
+    assert marked(train, "they cut corners and broke the silence .") == "OBIOBIIO"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param("broke silence", "OO", id="another form is not matched"),
+        pytest.param("Broke the silence", "OOO", id="nor another case"),
+        pytest.param("broke the", "OO", id="nor a part at the end"),
+        pytest.param("broke the silence broke the silence", "BIIBII", id="twice in a row"),
+        pytest.param("broke broke the silence", "OBII", id="a false start"),
+        pytest.param("", "", id="no words"),
+    ],
+)
+def test_the_lexicon_matches_whole_forms_only(words: str, expected: str) -> None:
+    assert marked([example("he broke the silence", "OBII")], words) == expected
+
+
+def test_the_longest_form_wins_at_each_word() -> None:
+    train = [example("a b", "BI"), example("a b c", "BII"), example("b", "B"), example("c d", "BI")]
+    assert marked(train, "a b c d") == "BIIO"
+    assert marked(train, "a b d") == "BIO"
+    assert marked(train, "b c d") == "BBI"
+
+
+def test_the_lexicon_never_uses_the_span_of_the_row_itself() -> None:
+    """The span of the row is in no row of train: it must stay unmarked, though its tags are at hand."""
+    train = [example("he broke the silence", "OBII")]
+    rows = [example("she cut corners", "OBI"), example("she cut corners and broke the silence", "OBIOBII")]
+    found = lexicon(train, {"test": rows}, TAGS)["test"]
+    assert [row.predicted for row in found] == [["O"] * 3, ["O"] * 4 + ["B-X", "I-X", "I-X"]]
+    assert [row.predicted_spans for row in found] == [[], [[20, 37, "X"]]]
+
+
+def test_a_form_of_two_kinds_is_of_the_more_frequent_one() -> None:
+    def of(kind: str) -> Example:
+        return Example(id="1", text="a b", tokens=["a", "b"], tags=[f"B-{kind}", f"I-{kind}"], split="train")
+
+    (row,) = lexicon([of("X"), of("Y"), of("Y")], {"test": [example("a b")]}, [])["test"]
+    assert row.predicted == ["B-Y", "I-Y"]
+
+
+def test_without_spans_in_train_the_lexicon_is_empty() -> None:
+    assert marked([example("a b", "OO"), example("c")], "a b c") == "OOO"
+
+
+def test_tfidf_learns_from_parts_of_words() -> None:
+    """No word of the test is a word of train, but its parts are."""
+    train = [example(f"walking{i} talking{i}", label="Literal", i=i) for i in range(4)]
+    train += [example(f"houses{i} blouses{i}", label="Figurative", i=i) for i in range(4)]
+    tests = [example("talkings", label="Literal"), example("spouses", label="Figurative")]
+    rows = tfidf([*train, example("talking")], {"test": tests}, DECLARED)["test"]
+    assert [row.predicted for row in rows] == ["Literal", "Figurative"]
+    for row in rows:
+        assert list(row.probabilities) == DECLARED
+        assert sum(row.probabilities.values()) == pytest.approx(1)
+        assert row.predicted == max(row.probabilities, key=row.probabilities.get)
+
+
+def test_tfidf_reads_the_second_text_as_well() -> None:
+    def pair(second: str, label: str) -> Example:
+        return Example(id="1", text="same text", text_pair=second, label=label, split="train")
+
+    train = [pair("walking", "Literal"), pair("houses", "Figurative")] * 3
+    tests = [pair("walking", "Literal"), pair("houses", "Figurative")]
+    assert all(row.correct for row in tfidf(train, {"test": tests}, DECLARED)["test"])
+
+
+def test_tfidf_gives_a_label_that_train_lacks_probability_zero() -> None:
+    train = [example("walking there", label=label) for label in ("no", "yes")] * 3
+    (row,) = tfidf(train, {"test": [example("walking")]}, ["yes", "perhaps", "no"])["test"]
+    assert row.probabilities["perhaps"] == 0.0
+    assert list(row.probabilities) == ["yes", "perhaps", "no"]
+
+
+@pytest.fixture(scope="module")
+def idioms(idiom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Example]]:
+    """The Hebrew idiom corpus as the stage prepare leaves it, split as its authors did."""
+    folder = tmp_path_factory.mktemp("hebrew_idioms")
+    corpus = folder / "hebrew_idioms"
+    (corpus / "splits").mkdir(parents=True)
+    (corpus / "corpus.yaml").write_bytes((ROOT / "data" / "raw" / "hebrew_idioms" / "corpus.yaml").read_bytes())
+    for name in corpus_file.load(corpus).files:
+        (corpus / name).symlink_to(idiom_data / Path(name).name)
+    params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params["prepare"] |= {"split": "own", "unseen_groups": None, "max_samples": None}
+    YAML().dump(params, folder / "params.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        out, statistics = folder / "prepared", folder / "data.json"
+        arguments = ["prepare", f"--params={folder / 'params.yaml'}", f"--corpus={corpus}", f"--out={out}"]
+        patch.setattr(sys, "argv", [*arguments, f"--statistics={statistics}"])
+        prepare.main()
+    return {split: read_examples(out / f"{split}.jsonl") for split in SPLITS}
+
+
+def scored(task: str, rows: dict[str, list[Prediction]]) -> dict[str, float]:
+    return {split: TASKS[task].score(found)[TASKS[task].primary_metric] for split, found in rows.items()}
+
+
+def test_tfidf_reaches_its_known_scores_on_the_hebrew_idioms(idioms: dict[str, list[Example]]) -> None:
+    assert [len(idioms[split]) for split in SPLITS] == [3456, 432, 432, 480]
+    rows = tfidf(idioms["train"], {split: idioms[split] for split in ("test", "unseen")}, DECLARED)
+    assert scored("cls", rows) == {"test": pytest.approx(0.86, abs=0.01), "unseen": pytest.approx(0.88, abs=0.01)}
+
+
+def test_majorities_on_the_hebrew_idioms_are_chance(idioms: dict[str, list[Example]]) -> None:
+    tests = {split: idioms[split] for split in ("test", "unseen")}
+    sentences = majority_label(idioms["train"], tests, DECLARED)
+    assert scored("cls", sentences) == {"test": pytest.approx(1 / 3), "unseen": pytest.approx(1 / 3)}
+    assert scored("span", majority_tag(idioms["train"], tests, TAGS)) == {"test": 0.0, "unseen": 0.0}
+
+
+def test_the_lexicon_knows_idioms_it_has_seen_and_no_others(idioms: dict[str, list[Example]]) -> None:
+    tests = {split: idioms[split] for split in ("test", "unseen")}
+    found = scored("span", lexicon(idioms["train"], tests, ["O", "B-IDIOM", "I-IDIOM"]))
+    assert found["test"] > 0.7
+    assert found["unseen"] < 0.05

@@ -1,0 +1,338 @@
+"""The stage train: what it writes, to the byte, and that a run which is killed goes on.
+
+pytest tests/stages/test_train.py
+"""
+
+import csv
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import BertConfig, pipeline
+
+from src.files import read_json
+from src.modeling import checkpoint, tiny
+from src.modeling.callbacks import LiveCallback
+from src.modeling.predict import predict
+from src.records import Example, read_examples, write_examples
+from src.tasks import validation_scores
+from tests.conftest import ROOT, Ended, ParamsFile, Stage
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+SHORT = {
+    "task": "cls", "model": "tiny", "seed": 7, "train.epochs": 1, "train.batch_size": 8, "train.learning_rate": 2e-3,
+    "train.early_stopping_patience": None, "train.precision": "auto",
+}  # fmt: skip
+ENVIRONMENT = {
+    "python", "torch", "transformers", "accelerate", "platform", "device", "threads", "precision", "learning_rate",
+    "steps", "seconds", "samples_per_second", "peak_memory_mib",
+}  # fmt: skip
+KILLED = f"""
+import os, signal
+from transformers import BertConfig
+from src.errors import run
+from src.modeling import tiny
+from src.modeling.callbacks import LiveCallback
+from src.stages import train
+tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
+LiveCallback.on_save = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+run(train.main)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 rows to train on, 12 to validate with."""
+    folder = tmp_path_factory.mktemp("data")
+    for name, count in (("train", 24), ("validation", 12)):
+        step = len(splits[name]) // count
+        write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
+    (folder / "labels.json").write_bytes((prepared / "labels.json").read_bytes())
+    return folder
+
+
+class Train:
+    """Runs the stage with a small `tiny`; its outputs and its state lie in `root`."""
+
+    def __init__(self, stage: Stage, params_file: ParamsFile, data: Path, root: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+        self.stage, self.params_file, self.data = stage, params_file, data
+        self.monkeypatch = monkeypatch
+        self.at(root)
+
+    def at(self, root: Path) -> "Train":
+        root.mkdir(exist_ok=True)
+        self.root = root
+        self.monkeypatch.setenv("DVC_ROOT", str(root))
+        return self
+
+    @property
+    def model(self) -> Path:
+        return self.root / "models" / "current"
+
+    @property
+    def live(self) -> Path:
+        return self.root / "metrics" / "train"
+
+    def arguments(self, changes: dict[str, Any], best: str) -> list[str]:
+        (self.root / "best.yaml").write_text(best, encoding="utf-8")
+        options = {
+            "params": self.params_file(SHORT | changes), "data": self.data, "best": self.root / "best.yaml",
+            "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live,
+        }  # fmt: skip
+        return [f"--{name}={value}" for name, value in options.items()]
+
+    def __call__(self, changes: dict[str, Any] | None = None, best: str = "{}") -> Ended:
+        return self.stage("train", *self.arguments(changes or {}, best))
+
+    def environment(self) -> dict[str, Any]:
+        return read_json(self.root / "models" / "environment.json")
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        path = self.live / "plots" / "metrics" / f"{name}.tsv"
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, delimiter="\t"))
+
+    def written(self) -> dict[str, bytes]:
+        """All files of the model and of the metrics."""
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for folder in (self.model, self.live)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def train(stage: Stage, params_file: ParamsFile, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tiny, "config", lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **SMALL))
+    return Train(stage, params_file, data, tmp_path / "run", monkeypatch)
+
+
+def refused(ended: Ended, train: Train, *words: str) -> None:
+    """A last line that holds the words, exit status 2, and nothing written."""
+    assert ended.status == 2
+    assert "Traceback" not in ended.err
+    last = ended.err.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    for word in words:
+        assert word in last, last
+    left = {str(path.relative_to(train.root)) for path in train.root.rglob("*") if path.is_file()}
+    assert left == {"best.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("task", "auto_class"),
+    [("cls", "AutoModelForSequenceClassification"), ("span", "AutoModelForTokenClassification"), ("cls+span", None)],
+)
+def test_the_model_is_a_plain_checkpoint_that_scores_what_the_summary_says(
+    task: str, auto_class: str | None, train: Train
+) -> None:
+    assert train({"task": task, "train.epochs": 2}).status == 0
+    names = {path.name for path in train.model.iterdir()}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    if auto_class:
+        plain = getattr(transformers, auto_class).from_pretrained(train.model)
+        assert type(plain).__module__.startswith("transformers.models.")
+    loaded = checkpoint.load(train.model)
+    assert "+".join(loaded.labels) == task
+    rows = predict(loaded, read_examples(train.data / "validation.jsonl"), 8)
+    best = read_json(train.live / "metrics.json")["best"]
+    assert validation_scores(loaded.tasks, rows)["primary"] == best["primary"]
+    assert best["epoch"] in (1.0, 2.0)
+
+
+def test_the_command_of_the_specification_runs_on_the_trained_model(train: Train) -> None:
+    train()
+    (found,) = pipeline("text-classification", model=str(train.model))(["הוא ישב על הגדר."])
+    assert found["label"] in ("Literal", "Figurative")
+
+
+def test_the_environment_says_with_what_and_at_what_cost(train: Train) -> None:
+    train({"train.epochs": 2})
+    environment = train.environment()
+    assert environment.keys() == ENVIRONMENT
+    assert environment["steps"] == 2 * 3
+    assert environment["learning_rate"] == 2e-3
+    assert environment["torch"] == torch.__version__
+    assert environment["precision"] in ("fp32", "bf16", "fp16")
+    for name in ("seconds", "samples_per_second", "peak_memory_mib"):
+        assert environment[name] > 0
+
+
+def test_without_a_learning_rate_tiny_has_its_own(train: Train) -> None:
+    train({"train.learning_rate": None})
+    assert train.environment()["learning_rate"] == 5e-4
+
+
+def test_training_is_logged_by_optimizer_step_and_validation_by_epoch_without_the_wall_clock(train: Train) -> None:
+    train({"train.epochs": 2, "train.gradient_accumulation_steps": 2})
+    names = {str(path.relative_to(train.live / "plots" / "metrics")) for path in train.live.rglob("*.tsv")}
+    assert {name for name in names if name.startswith("train/")} == {
+        "train/loss.tsv", "train/grad_norm.tsv", "train/learning_rate.tsv"
+    }  # fmt: skip
+    assert {"validation/primary.tsv", "validation/f1_macro.tsv", "validation/accuracy.tsv"} <= names
+    assert not any(word in name for name in names for word in ("runtime", "second", "flos", "epoch", "time"))
+    losses = train.table("train/loss")
+    assert [row["step"] for row in losses] == ["1", "2", "3", "4"]
+    assert all(set(row) == {"step", "loss"} for row in losses)
+    assert [row["step"] for row in train.table("validation/primary")] == ["2", "4"]
+    assert {path.name for path in train.live.iterdir()} == {"metrics.json", "plots"}
+
+
+@pytest.mark.parametrize("task", ["cls", "cls+span"])
+def test_two_equal_runs_write_equal_bytes(task: str, train: Train, tmp_path: Path) -> None:
+    written = []
+    for name in ("one", "two"):
+        assert train.at(tmp_path / name)({"task": task}).status == 0
+        written.append(train.written())
+    assert written[0].keys() == written[1].keys()
+    for name, content in written[0].items():
+        assert written[1][name] == content, name
+    assert train.at(tmp_path / "three")({"task": task, "seed": 8}).status == 0
+    assert train.written()["models/current/model.safetensors"] != written[0]["models/current/model.safetensors"]
+
+
+def test_the_overrides_of_hpo_win_over_params(train: Train) -> None:
+    train(best='{"learning_rate": 3e-05, "epochs": 2}')
+    assert train.environment()["learning_rate"] == 3e-5
+    assert train.environment()["steps"] == 2 * 3
+
+
+def test_what_resuming_needs_is_removed_on_success(train: Train) -> None:
+    train()
+    assert not any((train.root / ".checkpoints").glob("*"))
+    assert not [path for path in train.root.rglob("*") if "optimizer" in path.name or "checkpoint-" in path.name]
+
+
+def test_without_dvc_the_state_lies_in_the_working_folder_and_is_removed_as_well(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_ROOT")
+    seen = []
+    monkeypatch.setattr(LiveCallback, "on_save", lambda *_, **__: seen.extend(tmp_path.glob(".checkpoints/*/*")))
+    assert train().status == 0
+    assert [path.name for path in seen] == ["checkpoint-3"]
+    assert not any((tmp_path / ".checkpoints").glob("*"))
+
+
+def test_a_run_that_is_killed_goes_on_and_ends_with_the_bytes_of_one_that_was_not(train: Train, tmp_path: Path) -> None:
+    changes = {"train.epochs": 3, "task": "cls+span"}
+    assert train.at(tmp_path / "whole")(changes).status == 0
+    whole, expected = train.written(), train.table("train/loss")
+
+    train.at(tmp_path / "killed")
+    arguments = [sys.executable, "-c", KILLED, *train.arguments(changes, "{}")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    killed = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (state,) = (train.root / ".checkpoints").glob("*/checkpoint-*")
+    assert state.name == "checkpoint-3"
+    assert not train.model.exists()
+
+    steps: list[int] = []
+    logged = LiveCallback.on_log
+
+    def counted(self: LiveCallback, args: Any, state: Any, control: Any, logs: Any = None, **options: Any) -> None:
+        steps.extend([state.global_step] if "grad_norm" in logs else [])
+        logged(self, args, state, control, logs, **options)
+
+    train.monkeypatch.setattr(LiveCallback, "on_log", counted)
+    assert train(changes).status == 0
+    assert steps == [4, 5, 6, 7, 8, 9]
+    assert [row["step"] for row in train.table("train/loss")] == [str(step) for step in range(1, 10)]
+    assert train.table("train/loss") == expected
+    assert train.written().keys() == whole.keys()
+    for name, content in whole.items():
+        assert train.written()[name] == content, name
+    assert not any((train.root / ".checkpoints").glob("*"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 8}, {"train.weight_decay": 0.5}, {"task": "span"}, {"labels": ["Figurative", "Literal"]}]
+)
+def test_a_killed_run_is_not_taken_up_by_another_one(
+    changes: dict[str, Any], train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveCallback, "on_save", kill)
+        with pytest.raises(Killed):
+            train({"train.epochs": 2})
+    assert list((train.root / ".checkpoints").glob("*/checkpoint-3"))
+    other = {"train.epochs": 2} | changes
+    if labels := other.pop("labels", None):
+        folder = tmp_path / "other labels"
+        folder.mkdir()
+        for name in ("train.jsonl", "validation.jsonl"):
+            (folder / name).write_bytes((train.data / name).read_bytes())
+        (folder / "labels.json").write_text(json.dumps(labels))
+        train.data = folder
+    assert train(other).status == 0
+    found = train.written()
+    assert train.at(tmp_path / "clean")(other).status == 0
+    assert train.written() == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "best", "words"),
+    [
+        pytest.param({"model": "alephbret"}, "{}", ["'alephbret'", "alephbert"], id="unknown model"),
+        pytest.param({"model": "neodictabert"}, "{}", ["train.trust_remote_code"], id="remote code"),
+        pytest.param({"model": "./nowhere"}, "{}", ["./nowhere"], id="no such folder"),
+        pytest.param({"model": "dictabert"}, "{}", ["dicta-il/dictabert", "HF_HUB_OFFLINE"], id="not in the cache"),
+        pytest.param({"task": "clss"}, "{}", ["'clss'", "did you mean 'cls'"], id="unknown task"),
+        pytest.param({"train.max_length": 513}, "{}", ["train.max_length", "513", "512"], id="too long"),
+        pytest.param({}, "{epoch: 1}", ["best.yaml", "epoch", "did you mean 'epochs'"], id="unknown override"),
+        pytest.param({"train.task_weights": {"span": 2.0}}, "{}", ["train.task_weights", "span"], id="task weight"),
+        pytest.param({"train.trainer": {"optimm": 1}}, "{}", ["train.trainer", "optimm"], id="unknown argument"),
+        pytest.param({"train.trainer": {"seed": 1}}, "{}", ["train.trainer.seed"], id="owned argument"),
+    ],
+)
+def test_a_run_that_cannot_work_is_refused_and_writes_nothing(
+    changes: dict[str, Any], best: str, words: list[str], train: Train
+) -> None:
+    refused(train(changes, best), train, *words)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU can do fp16")
+def test_half_precision_without_a_gpu_is_refused_and_writes_nothing(train: Train) -> None:
+    refused(train({"train.precision": "fp16"}), train, "train.precision", "fp16", "GPU")
+
+
+def test_data_that_are_not_prepared_are_refused_and_nothing_is_written(train: Train, tmp_path: Path) -> None:
+    train.data = tmp_path / "nowhere"
+    refused(train(), train, "nowhere", "does not exist")
+
+
+def test_a_model_that_was_there_stays_until_the_new_one_is_whole(train: Train) -> None:
+    train()
+    before = train.written()
+    assert train({"model": "alephbret"}).status == 2
+    assert train.written() == before
+    assert train({"seed": 8}).status == 0
+    after = train.written()
+    assert after.keys() == before.keys()
+    assert after["models/current/model.safetensors"] != before["models/current/model.safetensors"]
