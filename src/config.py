@@ -14,6 +14,7 @@ from src.files import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
 
 
 class Section(BaseModel):
@@ -28,7 +29,10 @@ class PrepareParams(Section):
     unseen_groups: list[str] | None
     validation_fraction: Fraction
     test_fraction: Fraction
-    split_seed: int
+    split_seed: Seed
+    folds: Annotated[int, Field(ge=2)] | None
+    fold: Annotated[int, Field(ge=0)] | None
+    group_by: Literal["group"] | None
     max_samples: Positive | None
 
     @model_validator(mode="after")
@@ -37,9 +41,29 @@ class PrepareParams(Section):
             raise ValueError(
                 "prepare.split: own contradicts prepare.unseen_groups; set split: fresh or null the groups"
             )
-        if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError("prepare.validation_fraction + prepare.test_fraction leave nothing to train on")
+        if self.split == "own" and self.folds is not None:
+            raise ValueError("prepare.split: own contradicts prepare.folds; set split: fresh or null the folds")
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("prepare.fold is one of prepare.folds, counted from 0; set both or null both")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"prepare.fold: {self.fold} is none of the prepare.folds, 0 to {self.folds - 1}")
+        if self.group_by is not None and self.folds is None:
+            raise ValueError("prepare.group_by without prepare.folds has nothing to say; set folds or null group_by")
+        if self.group_by is not None and self.unseen_groups is not None:
+            raise ValueError(
+                "prepare.group_by contradicts prepare.unseen_groups: the fold holds groups out; null one of them"
+            )
+        if self.validation_fraction + self.tested_fraction >= 1:
+            raise ValueError(
+                "prepare.validation_fraction + prepare.test_fraction (in folds: 1 / prepare.folds) "
+                "leave nothing to train on"
+            )
         return self
+
+    @property
+    def tested_fraction(self) -> float:
+        """The share of the rows that are not held out which goes to test."""
+        return self.test_fraction if self.folds is None or self.group_by is not None else 1 / self.folds
 
 
 class HpoParams(Section):
@@ -88,7 +112,7 @@ class EvaluateParams(Section):
 class Params(Section):
     model: Annotated[str, Field(min_length=1)]
     task: Annotated[str, Field(min_length=1)]
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     prepare: PrepareParams
     hpo: HpoParams
     train: TrainParams

@@ -1,4 +1,4 @@
-"""Which row goes to train, validation, test or unseen: by the corpus's own column, or afresh.
+"""Which row goes to train, validation, test or unseen: by the corpus's own column, or afresh, once or in folds.
 
 All draws depend on the seed and on ids alone, never on the order of rows in a file.
 """
@@ -10,20 +10,21 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from src.config import PrepareParams
+from src.corpora import folds
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import unknown_name
 from src.records import SPLITS
 
 
-def assign(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[Row]:
-    """Gives every row its split.
+def assign(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams) -> list[Row]:
+    """Gives every row its split; a fresh one holds the groups `unseen` out.
 
     Raises:
-        UserError: a row whose own split is unknown, or a held-out group that the corpus does not have.
+        UserError: a row whose own split is unknown, a held-out group that is in no row, or folds that cannot be drawn.
     """
     if params.split == "fresh":
-        rows = _fresh(rows, held_out(corpus, params), params)
+        rows = _fresh(rows, unseen, params)
     for row in rows:
         if row.example.split not in SPLITS:
             raise row.refuse(
@@ -32,8 +33,14 @@ def assign(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[R
     return list(rows)
 
 
-def held_out(corpus: Corpus, params: PrepareParams) -> list[str]:
-    """The groups that are held out whole: those of the parameters, else those of the corpus."""
+def held_out(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[str]:
+    """Returns the groups that are held out whole: those of a grouped fold, or of the parameters, else of the corpus.
+
+    Raises:
+        UserError: folds that cannot be drawn.
+    """
+    if params.group_by is not None:
+        return folds.tested_groups(rows, params)
     return corpus.unseen_groups if params.unseen_groups is None else params.unseen_groups
 
 
@@ -43,12 +50,16 @@ def _fresh(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams) ->
         if group not in groups:
             raise unknown_name("unseen group", group, groups)
     shares = {
-        "train": 1 - params.validation_fraction - params.test_fraction,
+        "train": 1 - params.validation_fraction - params.tested_fraction,
         "validation": params.validation_fraction,
-        "test": params.test_fraction,
+        "test": params.tested_fraction,
     }
     split_of = {row.example.id: "unseen" for row in rows if row.example.group in unseen}
     seen = [row for row in rows if row.example.id not in split_of]
+    if params.folds is not None and params.group_by is None:
+        split_of |= dict.fromkeys(folds.tested_rows(seen, params), "test")
+        seen = [row for row in seen if row.example.id not in split_of]
+        del shares["test"]
     for stratum in _shuffled_strata(seen, lambda row: (row.example.group, row.example.label), params.split_seed):
         sizes = largest_remainder(len(stratum), list(shares.values()))
         names = [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
@@ -76,12 +87,12 @@ def _shuffled_strata(rows: Sequence[Row], key, seed: int) -> list[list[Row]]:  #
 
 
 def largest_remainder(total: int, shares: Sequence[float]) -> list[int]:
-    """Divides a whole number in proportion to shares that sum to one (Hamilton's method).
+    """Divides a whole number in proportion to shares (Hamilton's method).
 
     >>> largest_remainder(40, [0.8, 0.1, 0.1]), largest_remainder(4, [0.8, 0.1, 0.1])
     ([32, 4, 4], [3, 1, 0])
     """
-    exact = [round(total * share, 9) for share in shares]  # rounded: 0.1 + 0.2 is not 0.3
+    exact = [round(total * share / sum(shares), 9) for share in shares]  # rounded: 0.1 + 0.2 is not 0.3
     sizes = Counter({i: math.floor(value) for i, value in enumerate(exact)})
     by_remainder = sorted(range(len(shares)), key=lambda i: (sizes[i] - exact[i], i))
     sizes.update(by_remainder[: total - sum(sizes.values())])

@@ -25,10 +25,11 @@ def main() -> None:
     corpus = corpus_file.load(arguments.corpus)
     rows = corpora.read(arguments.corpus, corpus)
     checks.check_rows(rows, corpus)
-    rows = split.assign(rows, corpus, params)
+    unseen = split.held_out(rows, corpus, params)
+    rows = split.assign(rows, unseen, params)
     checks.check_leaks(rows)
     rows = split.subset(rows, params.max_samples, params.split_seed)
-    checks.check_sizes(rows, split.held_out(corpus, params))
+    checks.check_sizes(rows, unseen)
     near = checks.near_duplicates(rows)
 
     examples = [row.example for row in rows]
@@ -41,6 +42,7 @@ def main() -> None:
         {
             "corpus": arguments.corpus.name,
             **corpus.model_dump(include={"description", "language", "licence"}),
+            **params.model_dump(include={"folds", "fold", "group_by"}, exclude_none=True),
             "splits": statistics.describe(examples),
             "unseen_groups": sorted({str(example.group) for example in examples if example.split == "unseen"}),
             "near_duplicates": near,

@@ -28,7 +28,7 @@ def params(**changes: Any) -> PrepareParams:
     """Parameters of a fresh split in the usual shares, with changes."""
     usual: dict[str, Any] = {
         "corpus": "sample", "split": "fresh", "unseen_groups": None, "validation_fraction": 0.1, "test_fraction": 0.1,
-        "split_seed": 42, "max_samples": None,
+        "split_seed": 42, "folds": None, "fold": None, "group_by": None, "max_samples": None,
     }  # fmt: skip
     return PrepareParams(**usual | changes)
 
@@ -47,7 +47,7 @@ def sample(meta: Corpus) -> list[Row]:
 
 def placed(rows: list[Row], meta: Corpus, chosen: PrepareParams) -> list[Row]:
     """The rows as prepare places them."""
-    return subset(assign(rows, meta, chosen), chosen.max_samples, chosen.split_seed)
+    return subset(assign(rows, held_out(rows, meta, chosen), chosen), chosen.max_samples, chosen.split_seed)
 
 
 def split_of(rows: list[Row]) -> dict[str, str]:
@@ -118,9 +118,9 @@ def test_groups_that_are_held_out_never_leak(
 
 
 def test_the_groups_that_are_held_out_are_those_of_the_parameters_else_of_the_corpus(meta: Corpus) -> None:
-    assert held_out(meta, params()) == UNSEEN
-    assert held_out(meta, params(unseen_groups=[])) == []
-    assert held_out(meta, params(unseen_groups=["x"])) == ["x"]
+    assert held_out([], meta, params()) == UNSEEN
+    assert held_out([], meta, params(unseen_groups=[])) == []
+    assert held_out([], meta, params(unseen_groups=["x"])) == ["x"]
 
 
 def test_a_held_out_group_that_does_not_exist_is_met_with_the_nearest(sample: list[Row], meta: Corpus) -> None:

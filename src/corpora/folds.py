@@ -1,0 +1,64 @@
+"""What one fold of a cross-validation tests: a share of the rows, or whole groups (leave-idioms-out).
+
+The folds of a split_seed are the same whichever of them is asked for, and each row is in exactly one. scikit-learn,
+which draws them, is imported late: without folds, prepare starts fast.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from src.config import PrepareParams
+from src.corpora.rows import Row
+from src.errors import UserError
+
+
+def tested_rows(rows: Sequence[Row], params: PrepareParams) -> set[str]:
+    """Returns the ids in the fold: of every group and label the same share, to a row.
+
+    Raises:
+        UserError: no group and label has as many rows as there are folds.
+
+    Source: scikit-learn, StratifiedKFold.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    rows = sorted(rows, key=lambda row: row.example.id)
+    strata = [str((row.example.group, row.example.label)) for row in rows]
+    _refuse_too_few(max(Counter(strata).values(), default=0), "rows of any group and label", params)
+    return {rows[i].example.id for i in _fold(StratifiedKFold, strata, None, params)}
+
+
+def tested_groups(rows: Sequence[Row], params: PrepareParams) -> list[str]:
+    """Returns the groups in the fold, sorted; labels are as in all rows, as far as whole groups allow.
+
+    Raises:
+        UserError: a row without a group, or fewer groups, or fewer rows of each label, than folds.
+
+    Source: scikit-learn, StratifiedGroupKFold.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rows = sorted(rows, key=lambda row: row.example.id)
+    groups = [row.example.group for row in rows if row.example.group is not None]
+    if len(groups) < len(rows):
+        place = next(row.place for row in rows if row.example.group is None)
+        raise UserError(f"prepare.group_by: group needs a group in every row, and {place}, has none; set it to null")
+    labels = [str(row.example.label) for row in rows]
+    _refuse_too_few(len(set(groups)), "groups that prepare.group_by: group can hold out", params)
+    _refuse_too_few(max(Counter(labels).values()), "rows of any label", params)
+    return sorted({groups[i] for i in _fold(StratifiedGroupKFold, labels, groups, params)})
+
+
+def _refuse_too_few(found: int, what: str, params: PrepareParams) -> None:
+    if params.folds is not None and found < params.folds:
+        raise UserError(f"prepare.folds: {params.folds} is more than the {found} {what}; set fewer folds")
+
+
+def _fold(splitter: Any, strata: Sequence[str], groups: Sequence[str] | None, params: PrepareParams) -> Sequence[int]:
+    assert params.fold is not None  # config lets neither of fold and folds stand alone
+    folds = splitter(params.folds, shuffle=True, random_state=params.split_seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # it is in some of the folds only
+        return [test for _, test in folds.split(strata, strata, groups)][params.fold]
