@@ -19,11 +19,10 @@ from transformers.trainer_utils import get_last_checkpoint
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware
-from src.modeling.batches import Collator, features
+from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import Progress
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.predict import predict
-from src.records import Example
 from src.tasks import validation_scores
 from src.tasks.loss import IGNORED
 
@@ -48,20 +47,21 @@ class Fit:
 
 def fit(
     checkpoint: Checkpoint,
-    train: Sequence[Example],
-    validation: Sequence[Example],
+    train: Encoded,
+    validation: Encoded,
     params: TrainParams,
     *,
     learning_rate: float,
     seed: int,
-    state_folder: Path,
+    state_folder: Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Fit:
-    """Trains a checkpoint in place.
+    """Trains a checkpoint in place, up to the weights of its best epoch.
 
     Args:
         learning_rate: peak learning rate.
         state_folder: where the state for resuming is kept; a run that finds one there goes on from its last epoch.
+            None: nothing is kept, and the checkpoint is left with the last epoch's weights, not the best.
 
     Raises:
         UserError: parameters that cannot work in this run.
@@ -89,7 +89,7 @@ def fit(
     )
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(Progress)
-    last = get_last_checkpoint(str(state_folder)) if state_folder.is_dir() else None
+    last = get_last_checkpoint(str(state_folder)) if state_folder and state_folder.is_dir() else None
     result = trainer.train(resume_from_checkpoint=last)
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
     return Fit(
@@ -102,10 +102,10 @@ def fit(
     )
 
 
-def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path) -> TrainingArguments:
+def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path | None) -> TrainingArguments:
     precision = hardware.precision(params.precision)
     ours: dict[str, Any] = {
-        "output_dir": str(folder),
+        "output_dir": str(folder) if folder else None,
         "seed": seed,
         "data_seed": seed,
         "learning_rate": learning_rate,
@@ -124,9 +124,9 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         "remove_unused_columns": False,
         "logging_steps": 1,
         "eval_strategy": "epoch",
-        "save_strategy": "epoch",
+        "save_strategy": "epoch" if folder else "no",
         "save_total_limit": 1,
-        "load_best_model_at_end": True,
+        "load_best_model_at_end": folder is not None,
         "metric_for_best_model": "primary",
         "greater_is_better": True,
         "report_to": [],
@@ -162,7 +162,7 @@ class _Trainer(transformers.Trainer):
     def __init__(
         self,
         checkpoint: Checkpoint,
-        validation: Sequence[Example],
+        validation: Encoded,
         params: TrainParams,
         class_weights: Mapping[str, torch.Tensor],
         **options: Any,

@@ -1,16 +1,14 @@
 """The one way from a checkpoint and examples to predictions; training, evaluation and tools all call it."""
 
-from collections.abc import Sequence
-
 import torch
 
-from src.modeling.batches import encode
+from src.modeling.batches import Encoded
 from src.modeling.checkpoint import Checkpoint
-from src.records import Example, Prediction
+from src.records import Prediction
 
 
 @torch.inference_mode()
-def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
+def predict(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> list[Prediction]:
     """Predicts every example with every task of a checkpoint, longest inputs first so that little is padding.
 
     Args:
@@ -22,7 +20,7 @@ def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int
     model = checkpoint.model
     was_training = model.training
     model.eval()
-    encodings = encode(checkpoint, examples)
+    examples, encodings = encoded.examples, encoded.encodings
     order = sorted(range(len(examples)), key=lambda i: -len(encodings[i].inputs["input_ids"]))
     rows: dict[int, list[Prediction]] = {}
     for start in range(0, len(order), batch_size):

@@ -5,9 +5,7 @@
 """
 
 import argparse
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ from src import config
 from src.analysis import scores
 from src.analysis.baselines import BASELINES
 from src.errors import run
-from src.files import atomic_folder, write_json, write_lines
+from src.files import atomic_folder, write_csv, write_json
 from src.modeling import checkpoint, hardware
+from src.modeling.batches import encode
 from src.modeling.predict import predict
 from src.records import Prediction, read_examples, write_predictions
 from src.tasks import Task
@@ -45,7 +44,7 @@ def main() -> None:
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
     examples = {split: found for split, found in examples.items() if found}  # not every corpus holds groups out
-    rows = {split: predict(trained, found, params.batch_size) for split, found in examples.items()}
+    rows = {split: predict(trained, encode(trained, found), params.batch_size) for split, found in examples.items()}
 
     results: dict[str, Any] = {"baselines": {}}
     for task in trained.tasks:
@@ -70,15 +69,9 @@ def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequenc
     for task in tasks:
         for split, found in rows.items():
             own = [row for row in found if row.task == task.name]
-            _write_csv(folder / "confusion" / f"{task.name}_{split}.csv", ("actual", "predicted"), task.confusion(own))
+            write_csv(folder / "confusion" / f"{task.name}_{split}.csv", ("actual", "predicted"), task.confusion(own))
             groups = scores.by_group(task, own).items()
-            _write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_lines(path, text.getvalue().splitlines())
+            write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
 
 
 def summary(results: Mapping[str, Any], tasks: Sequence[Task]) -> str:

@@ -20,6 +20,7 @@ from src.config import Params, TrainParams
 from src.errors import run
 from src.files import atomic_folder, read_json, read_yaml, write_json
 from src.modeling import checkpoint, encoders, hardware
+from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.fit import fit
 from src.records import read_examples
@@ -29,14 +30,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
-    parser.add_argument("--best", type=Path, required=True, help="YAML file with the overrides that hpo wrote")
+    parser.add_argument("--best", type=Path, required=True, help="what hpo wrote: {} or {overrides: {...}}")
     parser.add_argument("--model", type=Path, required=True, help="folder to write the model to")
     parser.add_argument("--environment", type=Path, required=True, help="JSON file to write versions and costs to")
     parser.add_argument("--live", type=Path, required=True, help="folder for DVCLive")
     arguments = parser.parse_args()
 
     params = config.load(arguments.params)
-    chosen = params.train.overridden(read_yaml(arguments.best), arguments.best)
+    chosen = params.train.overridden(read_yaml(arguments.best).get("overrides", {}), arguments.best)
     train = read_examples(arguments.data / "train.jsonl")
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
@@ -52,8 +53,8 @@ def main() -> None:
     with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
         result = fit(
             model,
-            train,
-            validation,
+            encode(model, train),
+            encode(model, validation),
             chosen,
             learning_rate=learning_rate,
             seed=params.seed,
