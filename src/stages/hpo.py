@@ -65,6 +65,8 @@ def _searched(
     print(f"pruning saved {saved} of {planned} epochs")
     winner, trial = search.best(studies)
     return {
+        "model": params.model,
+        "task": params.task,
         "overrides": trial.params,
         "score": trial.value,
         "study": winner.study_name,
