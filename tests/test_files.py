@@ -24,9 +24,7 @@ def broken_lines() -> Iterator[str]:
 
 def tree(folder: Path) -> dict[str, bytes | None]:
     """All that a folder holds, hidden files included: {path: bytes, or None for a folder}."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
-    }
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
 def test_lines_are_utf8_and_each_ends_with_one_line_feed(tmp_path: Path) -> None:

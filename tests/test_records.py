@@ -98,7 +98,11 @@ def test_predictions_are_sorted_by_id_and_then_by_task(tmp_path: Path) -> None:
 def test_without_gold_a_row_says_null(tmp_path: Path, row: Prediction) -> None:
     write_predictions(tmp_path / "a.jsonl", [replace(row, gold=None, correct=None, gold_spans=None, group=None)])
     (found,) = lines(tmp_path / "a.jsonl")
-    assert {name: found[name] for name in ("gold", "correct", "group")} == {"gold": None, "correct": None, "group": None}
+    assert {name: found[name] for name in ("gold", "correct", "group")} == {
+        "gold": None,
+        "correct": None,
+        "group": None,
+    }
     assert found["predicted"] == row.predicted
 
 

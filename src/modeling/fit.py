@@ -13,7 +13,7 @@ import datasets
 import numpy as np
 import torch
 import transformers
-from transformers import EarlyStoppingCallback, ProgressCallback, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from src.config import TrainParams
@@ -87,8 +87,11 @@ def fit(
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([EarlyStoppingCallback(stopping)] if stopping else [])],
     )
-    trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(Progress)
+    if arguments.disable_tqdm:
+        trainer.remove_callback(PrinterCallback)  # Trainer's choice where there is no bar: a line per step
+    else:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(Progress)
     last = get_last_checkpoint(str(state_folder)) if state_folder and state_folder.is_dir() else None
     result = trainer.train(resume_from_checkpoint=last)
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)

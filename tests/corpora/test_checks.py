@@ -90,9 +90,7 @@ def test_an_id_that_comes_twice_names_both_places(meta: Corpus) -> None:
 @pytest.mark.parametrize(
     "copy", ["Dan broke it", "dan BROKE it", "Dan broke it!", '"Dan"  broke\tit...', "Dan-broke–it", "_Dan_broke it"]
 )
-def test_a_text_that_comes_twice_but_for_case_spaces_and_punctuation_names_both_places(
-    meta: Corpus, copy: str
-) -> None:
+def test_a_text_that_comes_twice_but_for_case_spaces_and_punctuation_names_both_places(meta: Corpus, copy: str) -> None:
     rows = texts("Dan broke it", "another", copy)
     rows[2] = replace(rows[2], example=replace(rows[2].example, split="test"))
     message = refusal(rows, meta)
@@ -101,7 +99,9 @@ def test_a_text_that_comes_twice_but_for_case_spaces_and_punctuation_names_both_
     assert repr(copy) in message
 
 
-@pytest.mark.parametrize(("text", "plain"), [('דובר צה"ל, אמר!', "דוברצהלאמר"), ("A_b – C 7", "abc7"), ("Straße", "strasse")])
+@pytest.mark.parametrize(
+    ("text", "plain"), [('דובר צה"ל, אמר!', "דוברצהלאמר"), ("A_b – C 7", "abc7"), ("Straße", "strasse")]
+)
 def test_a_text_is_compared_by_letters_and_digits_alone(text: str, plain: str) -> None:
     assert normalised(row(2, text=text)) == plain
 

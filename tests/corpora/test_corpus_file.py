@@ -76,7 +76,11 @@ def test_a_corpus_beside_which_there_is_no_other_names_the_folder(tmp_path: Path
         ("files", ["http://x/a.csv"], ["files.0", "'http://x/a.csv'"]),
         ("labels", ["Literal"], ["labels", "at least 2"]),
         ("labels", [0, 1], ["labels.0", "0"]),
-        ("splits", {"dev": "validate"}, ["'validate'", "did you mean 'validation'?", "train, validation, test, unseen"]),
+        (
+            "splits",
+            {"dev": "validate"},
+            ["'validate'", "did you mean 'validation'?", "train, validation, test, unseen"],
+        ),
         ("reader", "idiom", ["reader 'idiom'", "did you mean 'idioms'?"]),
     ],
     ids=lambda value: "dropped" if value is ... else None,

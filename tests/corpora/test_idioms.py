@@ -103,9 +103,7 @@ def test_text_whose_offsets_count_decomposed_characters_is_read_as_nfc(corpus: S
 @pytest.mark.parametrize(
     ("column", "value"), [("start_char", "8"), ("end_char", "17"), ("pie_span", "שבר"), ("char_mask", "0" * 20)]
 )
-def test_offsets_that_count_decomposed_characters_are_checked_too(
-    corpus: SmallCorpus, column: str, value: str
-) -> None:
+def test_offsets_that_count_decomposed_characters_are_checked_too(corpus: SmallCorpus, column: str, value: str) -> None:
     row = cells("nfd", unicodedata.normalize("NFD", "ב קפה é [שבר café] ö"), "Literal", "שבר שתיקה", "train")
     corpus.rows = [row | {column: value}]
     assert refusal(corpus).startswith(f"row 2, column '{column}': ")

@@ -28,9 +28,7 @@ LABELS = {
 def example(tags: Sequence[str] | None, words: Sequence[str] | None = None) -> Example:
     count = len(tags) if tags is not None else 0
     words = list(words or [f"w{i}" for i in range(count)])
-    return Example(
-        id="1", text=" ".join(words), tokens=words, tags=None if tags is None else list(tags), split="test"
-    )
+    return Example(id="1", text=" ".join(words), tokens=words, tags=None if tags is None else list(tags), split="test")
 
 
 def encoding(first_subwords: list[int | None], subwords: int) -> Encoding:

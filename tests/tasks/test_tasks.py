@@ -70,9 +70,7 @@ def tokenizer(splits: dict[str, list[Example]]) -> PreTrainedTokenizerBase:
 def data(request: pytest.FixtureRequest, splits: dict[str, list[Example]], tokenizer: PreTrainedTokenizerBase) -> Data:
     task = TASKS[request.param]
     examples = splits["validation"] + splits["unseen"]
-    return Data(
-        task, task.labels(examples, DECLARED), examples, tokenize(examples, tokenizer, 128, with_words=True)
-    )
+    return Data(task, task.labels(examples, DECLARED), examples, tokenize(examples, tokenizer, 128, with_words=True))
 
 
 def without_targets(examples: Sequence[Example]) -> list[Example]:
