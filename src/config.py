@@ -19,7 +19,7 @@ Positive = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A mapping whose keys are known, typed and not to be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class PrepareParams(Section):
@@ -167,16 +167,18 @@ def parse(section: type[S], value: Any, source: Path) -> S:
 
 
 def _explain(section: type[Section], error: ValidationError) -> str:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")  # a misspelt key is missing too
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         parent: Any = section
         for part in first["loc"][:-1]:
             parent = parent.model_fields[part].annotation
-        prefix = "".join(f"{part}." for part in first["loc"][:-1])
-        return str(unknown_name("key", key, [prefix + name for name in parent.model_fields]))
+        place = key.removesuffix(str(first["loc"][-1]))
+        return str(unknown_name("key", key, [place + name for name in parent.model_fields]))
     if first["type"] == "missing":
         return f"key '{key}' is missing; add it"
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
+    if first["type"] == "model_type":
+        return f"{key or 'the file'}: a mapping of keys is expected, not {first['input']!r}"
     return f"{key or 'the file'}: {first['msg']}, not {first['input']!r}"

@@ -16,8 +16,9 @@ def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
     "unknown task 'spam', did you mean 'span'? Legal: cls, span"
     """
     names = list(legal)
-    near = get_close_matches(given, names, n=1)
-    hint = f", did you mean '{near[0]}'?" if near else "."
+    last = {name.rpartition(".")[2]: name for name in names}  # train.foo is not near to train.epochs
+    near = get_close_matches(given.rpartition(".")[2], last, n=1)
+    hint = f", did you mean '{last[near[0]]}'?" if near else "."
     return UserError(f"unknown {kind} '{given}'{hint} Legal: {', '.join(names)}")
 
 
@@ -26,5 +27,5 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(line.strip() for line in str(error).splitlines() if line.strip())}", file=sys.stderr)
         sys.exit(2)

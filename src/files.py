@@ -87,8 +87,8 @@ def read_yaml(path: Path, *, comments: bool = False) -> Any:
     """
     text = _read_text(path)
     try:
-        return YAML(typ="rt" if comments else "safe", pure=True).load(text)
-    except YAMLError as error:
+return YAML(typ="rt" if comments else "safe", pure=True).load(text)
+    except (YAMLError, ValueError) as error:  # ValueError: a date that is none, such as 2020-13-45
         raise UserError(f"{path} is not YAML: {error}") from error
 
 
@@ -97,5 +97,7 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path} does not exist") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder; a file is expected") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error

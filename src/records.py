@@ -98,9 +98,11 @@ R = TypeVar("R", Example, Prediction)
 def _read(path: Path, record: type[R]) -> Iterator[R]:
     if not path.is_file():
         raise UserError(f"{path} does not exist; run the stage that writes it: dvc repro")
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield record(**json.loads(line))
+                yield record(**json.loads(line.decode("utf-8")))
+            except UnicodeDecodeError as error:
+                raise UserError(f"{path}, line {number} is not UTF-8: {error.reason}") from error
             except (TypeError, json.JSONDecodeError) as error:
                 raise UserError(f"{path}, line {number} is no {record.__name__}: {error}") from error

@@ -31,12 +31,21 @@ def test_the_legal_names_may_come_from_a_generator() -> None:
 
 def test_an_expected_error_ends_a_command_with_status_2_and_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     def main() -> None:
-        raise UserError("no such corpus:\n  'x'\r\n\tLegal:  sample\n")
+        raise UserError("no such corpus:\n  'x'\r\n\tLegal: sample\n")
 
     with pytest.raises(SystemExit) as end:
         run(main)
     assert end.value.code == 2
     assert capfd.readouterr() == ("", "error: no such corpus: 'x' Legal: sample\n")
+
+
+def test_a_value_that_an_error_quotes_keeps_its_blanks(capfd: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise UserError("'a b' is expected;\nthe value is 'a  b'")
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert capfd.readouterr().err == "error: 'a b' is expected; the value is 'a  b'\n"
 
 
 def test_a_command_that_succeeds_just_returns(capfd: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ def test_the_splits_have_these_names_in_this_order() -> None:
 
 def test_examples_come_back_as_they_were_written_and_in_their_order(tmp_path: Path) -> None:
     examples = [
-        Example(id="b", text='אמר: "צה"ל"\nושתק\u2028', group="g", label="Literal", tokens=["א"], tags=["O"], split="train"),
+        Example(id="b", text='אמר: "צה"ל"\nושתק\u2028', group="g", label="x", tokens=["א"], tags=["O"], split="train"),
         Example(id="a", text="x", text_pair="y", split="unseen"),
     ]  # fmt: skip
     write_examples(tmp_path / "a.jsonl", examples)

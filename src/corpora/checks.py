@@ -59,28 +59,38 @@ def _check_row(row: Row, corpus: Corpus) -> None:
 
 def normalised(row: Row) -> str:
     """The text (and its pair) without case, white space and punctuation: equal for copies of one sentence."""
-    return re.sub(r"[\W_]+", "", f"{row.example.text}{row.example.text_pair or ''}".casefold())
+    parts = [row.example.text] if row.example.text_pair is None else [row.example.text, row.example.text_pair]
+    return "\n".join(re.sub(r"[\W_]+", "", part.casefold()) for part in parts)
 
 
-def check_splits(rows: Sequence[Row], unseen_groups: Sequence[str]) -> None:
-    """Checks the splits against emptiness and leaks.
+def check_leaks(rows: Sequence[Row]) -> None:
+    """Checks that unseen groups are unseen.
 
     Raises:
-        UserError: a split that is empty, an unseen group that is not there, or one with rows in another split.
+        UserError: a group with rows in the unseen split and in another.
     """
-    sizes = Counter(row.example.split for row in rows)
-    needed = ["train", "validation", "test", *(["unseen"] if unseen_groups else [])]
-    for split in needed:
-        if not sizes[split]:
-            raise UserError(
-                f"the {split} split is empty: {dict(sizes)}; change prepare.split, the fractions or max_samples"
-            )
-    places: dict[str | None, dict[bool, Row]] = defaultdict(dict)
+    places: dict[str, dict[bool, Row]] = defaultdict(dict)
     for row in rows:
-        places[row.example.group].setdefault(row.example.split == "unseen", row)
+        if row.example.group is not None:
+            places[row.example.group].setdefault(row.example.split == "unseen", row)
     for group, found in places.items():
         if len(found) == 2:
             raise found[True].refuse("group", f"a leak: the unseen group {group!r} stands in {found[False].place} too")
+
+
+def check_sizes(rows: Sequence[Row], unseen_groups: Sequence[str]) -> None:
+    """Checks that no split is empty; unseen may be where no group is held out.
+
+    Raises:
+        UserError: names the empty split and the sizes of all.
+    """
+    sizes = Counter(row.example.split for row in rows)
+    for split in ["train", "validation", "test", *(["unseen"] if unseen_groups else [])]:
+        if not sizes[split]:
+            raise UserError(
+                f"the {split} split is empty: {dict(sizes)}; "
+                "change prepare.split, unseen_groups, the fractions or max_samples"
+            )
 
 
 def near_duplicates(rows: Sequence[Row]) -> list[tuple[str, str, float]]:

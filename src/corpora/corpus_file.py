@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from src.config import Section, parse
-from src.errors import unknown_name
+from src.errors import UserError, unknown_name
 from src.files import read_yaml
 from src.records import SPLITS
 
@@ -27,7 +27,7 @@ class Corpus(Section):
     language: str
     licence: str
     reader: str
-    files: Annotated[list[Annotated[str, Field(pattern=r"^[^/.][^:]*$")]], Field(min_length=1)]
+    files: Annotated[list[Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]], Field(min_length=1)]
     labels: Annotated[list[str], Field(min_length=2)]
     splits: dict[str, str] = Field(default_factory=dict)
     unseen_groups: list[str] = Field(default_factory=list)
@@ -42,6 +42,8 @@ def load(folder: Path) -> Corpus:
     """
     if not (folder / "corpus.yaml").is_file():
         known = sorted(path.parent.name for path in folder.parent.glob("*/corpus.yaml"))
+        if not known:
+            raise UserError(f"no corpus '{folder.name}': {folder.parent} has no folder with a corpus.yaml")
         raise unknown_name("corpus", folder.name, known)
     corpus = parse(Corpus, read_yaml(folder / "corpus.yaml"), folder / "corpus.yaml")
     for name in corpus.splits.values():

@@ -11,13 +11,12 @@ import csv
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row, refusal, utf8_lines
 from src.errors import UserError
 from src.records import Example
-from src.words import locate, spans_of
+from src.words import invalid_tag, locate, spans_of
 
 COLUMNS = {
     "id": "id",
@@ -36,66 +35,81 @@ def read(path: Path, corpus: Corpus) -> Iterator[Row]:
     """Yields the rows of one file.
 
     Raises:
-        UserError: missing column, ragged row, a list that is none, or a row whose columns contradict one another.
+        UserError: missing column, ragged row, a list that is none, a row whose columns contradict one another, or one
+            whose tags mark no idiom or several.
     """
-    table = csv.DictReader(utf8_lines(path), strict=True)
+    table = csv.reader(utf8_lines(path), strict=True)
+    line = 1  # on which the row begins that is being read
     try:
-        missing = [name for name in REQUIRED if name not in (table.fieldnames or [])]
+        header = next(table, [])
+        missing = [name for name in REQUIRED if name not in header]
         if missing:
-            raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {table.fieldnames}")
-        for number, cells in enumerate(table, start=2):
-            yield _row(path, number, cells, corpus)
+            raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {', '.join(header) or 'none'}")
+        line = table.line_num + 1
+        for number, values in enumerate(table, start=2):
+            line = table.line_num + 1
+            if not values:
+                continue  # an empty line
+            if len(values) != len(header):
+                raise UserError(f"{path}, row {number}: {len(values)} cells for {len(header)} columns")
+            yield _row(path, number, dict(zip(header, values, strict=True)), corpus)
     except csv.Error as error:
-        raise UserError(f"{path}, line {table.line_num}: not CSV: {error}") from error
+        raise UserError(f"{path}, line {line}: not CSV: {error}") from error
 
 
-def _row(path: Path, number: int, cells: dict[str, Any], corpus: Corpus) -> Row:
-    if None in cells or None in cells.values():
-        raise UserError(f"{path}, row {number}: {len(cells)} columns expected; the row has more or fewer cells")
+def _row(path: Path, number: int, cells: dict[str, str], corpus: Corpus) -> Row:
+    words, tags = (_list(path, number, cells, column) for column in ("tokens", "iob_tags"))
     example = Example(
         id=cells["id"],
-        text=unicodedata.normalize("NFC", cells["sentence"]),
-        group=cells["base_pie"] or None,
+        text=_nfc(cells["sentence"]),
+        group=_nfc(cells["base_pie"]) or None,
         label=cells["label_str"],
-        tokens=_list(path, number, cells, "tokens"),
-        tags=_list(path, number, cells, "iob_tags"),
+        tokens=[_nfc(word) for word in words],
+        tags=tags,
         split=corpus.splits.get(cells["split"], cells["split"]),
     )
-    for column, expected in _derived(example, cells, corpus).items():
+    for column, expected in _derived(cells, words, tags, corpus).items():
         if cells[column] != expected:
             raise refusal(path, number, column, cells[column], f"{expected!r} follows from the other columns")
+    if invalid_tag(tags) is None and len(tags) == len(words) and len(spans_of(tags)) != 1:
+        raise refusal(path, number, "iob_tags", cells["iob_tags"], f"one idiom is expected, not {len(spans_of(tags))}")
     return Row(example, path, number, COLUMNS)
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _list(path: Path, number: int, cells: dict[str, str], column: str) -> list[str]:
     try:
         value = ast.literal_eval(cells[column])
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise refusal(path, number, column, cells[column], "a Python list of strings is expected")
-    return [unicodedata.normalize("NFC", item) for item in value]
+    return value
 
 
-def _derived(example: Example, cells: dict[str, str], corpus: Corpus) -> dict[str, str]:
-    """Says what the redundant columns must hold, given text, label, words and tags."""
-    derived = {"num_tokens": str(len(example.tokens or []))}
-    if example.label in corpus.labels:
-        derived["label"] = str(corpus.labels.index(example.label))
-    spans = spans_of(example.tags or [])
+def _derived(cells: dict[str, str], words: list[str], tags: list[str], corpus: Corpus) -> dict[str, str]:
+    """Says what the redundant columns must hold, given text, label, words and tags, in the file's own characters."""
+    sentence = cells["sentence"]
+    derived = {"num_tokens": str(len(words))}
+    if cells["label_str"] in corpus.labels:
+        derived["label"] = str(corpus.labels.index(cells["label_str"]))
     try:
-        offsets = locate(example.tokens or [], example.text)
+        offsets = locate(words, sentence)
     except ValueError:
         return derived  # the general checks name the word that is not in the text
-    if len(spans) != 1 or spans[0][1] > len(offsets):
-        return derived
-    first, end, _ = spans[0]
+    spans = spans_of(tags)
+    if invalid_tag(tags) is not None or len(tags) != len(words) or len(spans) != 1:
+        return derived  # the checks of tags say so
+    ((first, end, _),) = spans
     start_char, end_char = offsets[first][0], offsets[end - 1][1]
-    as_written = len(cells["sentence"]) == len(example.text)  # else the file counts characters that NFC joined
-    characters = {
+    return derived | {
+        "start_token": str(first),
+        "end_token": str(end),
         "start_char": str(start_char),
         "end_char": str(end_char),
-        "char_mask": "0" * start_char + "1" * (end_char - start_char) + "0" * (len(example.text) - end_char),
-        "pie_span": example.text[start_char:end_char],
+        "char_mask": "0" * start_char + "1" * (end_char - start_char) + "0" * (len(sentence) - end_char),
+        "pie_span": sentence[start_char:end_char],
     }
-    return derived | {"start_token": str(first), "end_token": str(end)} | (characters if as_written else {})

@@ -29,8 +29,6 @@ def assign(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[R
             raise row.refuse(
                 "split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits"
             )
-    if params.max_samples is not None:
-        rows = _subset(rows, params.max_samples, params.split_seed)
     return list(rows)
 
 
@@ -58,8 +56,10 @@ def _fresh(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams) ->
     return [replace(row, example=replace(row.example, split=split_of[row.example.id])) for row in rows]
 
 
-def _subset(rows: Sequence[Row], size: int, seed: int) -> list[Row]:
-    """Draws `size` rows, spread over splits and labels as they are in all rows."""
+def subset(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:
+    """Draws `size` rows, spread over splits and labels as they are in all rows; None: all of them."""
+    if size is None:
+        return list(rows)
     strata = _shuffled_strata(rows, lambda row: (row.example.split, row.example.label), seed)
     sizes = largest_remainder(min(size, len(rows)), [len(stratum) / len(rows) for stratum in strata])
     kept = {row.example.id for stratum, n in zip(strata, sizes, strict=True) for row in stratum[:n]}
@@ -79,7 +79,7 @@ def largest_remainder(total: int, shares: Sequence[float]) -> list[int]:
     """Divides a whole number in proportion to shares that sum to one (Hamilton's method).
 
     >>> largest_remainder(40, [0.8, 0.1, 0.1]), largest_remainder(4, [0.8, 0.1, 0.1])
-    ([32, 4, 4], [4, 0, 0])
+    ([32, 4, 4], [3, 1, 0])
     """
     exact = [round(total * share, 9) for share in shares]  # rounded: 0.1 + 0.2 is not 0.3
     sizes = Counter({i: math.floor(value) for i, value in enumerate(exact)})

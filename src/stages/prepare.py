@@ -26,7 +26,9 @@ def main() -> None:
     rows = corpora.read(arguments.corpus, corpus)
     checks.check_rows(rows, corpus)
     rows = split.assign(rows, corpus, params)
-    checks.check_splits(rows, split.held_out(corpus, params))
+    checks.check_leaks(rows)
+    rows = split.subset(rows, params.max_samples, params.split_seed)
+    checks.check_sizes(rows, split.held_out(corpus, params))
     near = checks.near_duplicates(rows)
 
     examples = [row.example for row in rows]

@@ -33,10 +33,11 @@ def refusal(corpus: SmallCorpus, data: bytes | None = None) -> str:
 def test_a_row_becomes_an_example(corpus: SmallCorpus) -> None:
     corpus.rows = [
         {
-            "id": "7", "sentence": 'דובר צה"ל שבר שתיקה.', "base_pie": "שבר שתיקה", "pie_span": "שבר שתיקה", "label": "1",
-            "label_str": "Figurative", "tokens": "['דובר', 'צה\"ל', 'שבר', 'שתיקה', '.']",
-            "iob_tags": "['O', 'O', 'B-IDIOM', 'I-IDIOM', 'O']", "start_token": "2", "end_token": "4", "num_tokens": "5",
-            "char_mask": "00000000001111111110", "start_char": "10", "end_char": "19", "split": "dev",
+            "id": "7", "sentence": 'דובר צה"ל שבר שתיקה.', "base_pie": "שבר שתיקה", "pie_span": "שבר שתיקה",
+            "label": "1", "label_str": "Figurative", "tokens": "['דובר', 'צה\"ל', 'שבר', 'שתיקה', '.']",
+            "iob_tags": "['O', 'O', 'B-IDIOM', 'I-IDIOM', 'O']", "start_token": "2", "end_token": "4",
+            "num_tokens": "5", "char_mask": "00000000001111111110", "start_char": "10", "end_char": "19",
+            "split": "dev",
         }
     ]  # fmt: skip
     corpus.meta["splits"] = {"dev": "validation"}
@@ -159,7 +160,8 @@ def test_a_file_with_a_header_alone_has_no_rows(corpus: SmallCorpus) -> None:
 @pytest.mark.parametrize("column", ["tokens", "iob_tags"])
 @pytest.mark.parametrize(
     "value",
-    ["", "O O", "('O',)", "{'O'}", "['O', 1]", "[['O']]", "'O'", "['O'", "__import__('os').getcwd()", "{[]: 1}", "[" * 300],
+    ["", "O O", "None", "('O',)", "{'O'}", "['O', 1]", "[['O']]", "'O'", "['O'",
+     "__import__('os').getcwd()", "{[]: 1}", "[" * 300],
 )  # fmt: skip
 def test_only_a_list_of_strings_is_taken_and_nothing_is_run(corpus: SmallCorpus, column: str, value: str) -> None:
     corpus.rows[1][column] = value

@@ -12,7 +12,7 @@ import pytest
 
 from src import corpora
 from src.corpora import corpus_file
-from src.corpora.checks import check_rows, check_splits, near_duplicates
+from src.corpora.checks import check_leaks, check_rows, check_sizes, near_duplicates
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.words import spans_of, split_words
@@ -40,7 +40,8 @@ def test_it_says_that_it_is_synthetic_and_is_small_enough_for_git(meta: Corpus) 
 
 def test_it_passes_the_checks_and_has_no_near_duplicates(sample: list[Row], meta: Corpus) -> None:
     check_rows(sample, meta)
-    check_splits(sample, meta.unseen_groups)
+    check_leaks(sample)
+    check_sizes(sample, meta.unseen_groups)
     assert near_duplicates(sample) == []
 
 
@@ -98,4 +99,3 @@ def test_it_has_what_makes_hebrew_hard(sample: list[Row]) -> None:
     words = [word for row in sample for word in row.example.tokens or []]
     assert any('"' in word[1:-1] for word in words), "no acronym with a quote inside"
     assert any(mark in word for word in words for mark in "-\u05be" if len(word) > 1), "no hyphen or maqaf"
-    assert any(word in "-–—" for word in words), "no free-standing dash"

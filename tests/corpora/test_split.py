@@ -15,7 +15,7 @@ from src.config import PrepareParams
 from src.corpora import corpus_file
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
-from src.corpora.split import assign, held_out, largest_remainder
+from src.corpora.split import assign, held_out, largest_remainder, subset
 from src.errors import UserError
 from tests.corpora.conftest import SmallCorpus
 
@@ -45,6 +45,11 @@ def sample(meta: Corpus) -> list[Row]:
     return corpora.read(SAMPLE, meta)
 
 
+def placed(rows: list[Row], meta: Corpus, chosen: PrepareParams) -> list[Row]:
+    """The rows as prepare places them."""
+    return subset(assign(rows, meta, chosen), chosen.max_samples, chosen.split_seed)
+
+
 def split_of(rows: list[Row]) -> dict[str, str]:
     """{id: split}."""
     found = {row.example.id: row.example.split for row in rows}
@@ -58,7 +63,7 @@ def counts(rows: list[Row], *fields: str) -> Counter[tuple[Any, ...]]:
 
 
 def test_a_fresh_split_gives_every_seen_idiom_and_label_8_1_1_rows(sample: list[Row], meta: Corpus) -> None:
-    rows = assign(sample, meta, params())
+    rows = placed(sample, meta, params())
     sizes = counts(rows, "group", "label", "split")
     for group in {row.example.group for row in sample}:
         for label in ("Literal", "Figurative"):
@@ -71,11 +76,11 @@ def test_a_split_changes_nothing_but_the_split(sample: list[Row], meta: Corpus) 
     def without(row: Row) -> tuple[Any, ...]:
         return row.example.id, row.example.text, row.example.label, row.example.tags, row.place
 
-    assert [without(row) for row in assign(sample, meta, params())] == [without(row) for row in sample]
+    assert [without(row) for row in placed(sample, meta, params())] == [without(row) for row in sample]
 
 
 def test_the_same_seed_draws_the_same_and_another_seed_draws_otherwise(sample: list[Row], meta: Corpus) -> None:
-    first, again, other = (split_of(assign(sample, meta, params(split_seed=seed))) for seed in (1, 1, 2))
+    first, again, other = (split_of(placed(sample, meta, params(split_seed=seed))) for seed in (1, 1, 2))
     assert first == again
     assert first != other
     for name in ("validation", "test"):
@@ -87,16 +92,16 @@ def test_the_same_seed_draws_the_same_and_another_seed_draws_otherwise(sample: l
 @pytest.mark.parametrize("changes", [{}, {"max_samples": 100}, {"split": "own", "max_samples": 100}], ids=str)
 def test_the_order_of_the_rows_has_no_say(sample: list[Row], meta: Corpus, changes: dict[str, Any]) -> None:
     shuffled = random.Random(0).sample(sample, len(sample))
-    rows = assign(shuffled, meta, params(**changes))
-    assert split_of(rows) == split_of(assign(sample, meta, params(**changes)))
+    rows = placed(shuffled, meta, params(**changes))
+    assert split_of(rows) == split_of(placed(sample, meta, params(**changes)))
     order = {row.example.id: i for i, row in enumerate(shuffled)}
     places = [order[row.example.id] for row in rows]
     assert places == sorted(places), "rows are to stay in the order in which they came"
 
 
 def test_rows_of_one_idiom_do_not_change_the_split_of_another(sample: list[Row], meta: Corpus) -> None:
-    whole = split_of(assign(sample, meta, params()))
-    fewer = split_of(assign(sample[40:], meta, params(unseen_groups=[])))
+    whole = split_of(placed(sample, meta, params()))
+    fewer = split_of(placed(sample[40:], meta, params(unseen_groups=[])))
     assert fewer.keys() < whole.keys()
     assert all(whole[key] in (split, "unseen") for key, split in fewer.items())
 
@@ -106,7 +111,7 @@ def test_rows_of_one_idiom_do_not_change_the_split_of_another(sample: list[Row],
 def test_groups_that_are_held_out_never_leak(
     sample: list[Row], meta: Corpus, seed: int, groups: list[str] | None
 ) -> None:
-    rows = assign(sample, meta, params(split_seed=seed, unseen_groups=groups))
+    rows = placed(sample, meta, params(split_seed=seed, unseen_groups=groups))
     expected = set(UNSEEN if groups is None else groups)
     for row in rows:
         assert (row.example.split == "unseen") == (row.example.group in expected), row.place
@@ -120,18 +125,19 @@ def test_the_groups_that_are_held_out_are_those_of_the_parameters_else_of_the_co
 
 def test_a_held_out_group_that_does_not_exist_is_met_with_the_nearest(sample: list[Row], meta: Corpus) -> None:
     with pytest.raises(UserError) as error:
-        assign(sample, meta, params(unseen_groups=["הרכין ראש", "סגר הברז"]))
+        placed(sample, meta, params(unseen_groups=["הרכין ראש", "סגר הברז"]))
     assert str(error.value).startswith("unknown unseen group 'סגר הברז', did you mean 'סגר את הברז'? Legal: ")
 
 
 @pytest.mark.parametrize(
     ("validation", "test", "sizes"),
-    [(0.1, 0.1, (8, 1, 1)), (0.2, 0.3, (5, 2, 3)), (0.0, 0.5, (5, 0, 5)), (0.15, 0.1, (8, 1, 1)), (0.1, 0.15, (8, 1, 1))],
+    [(0.1, 0.1, (8, 1, 1)), (0.2, 0.3, (5, 2, 3)), (0.0, 0.5, (5, 0, 5)), (0.15, 0.1, (8, 1, 1)),
+     (0.1, 0.15, (8, 1, 1))],
 )  # fmt: skip
 def test_the_fractions_decide_the_sizes(
     sample: list[Row], meta: Corpus, validation: float, test: float, sizes: tuple[int, int, int]
 ) -> None:
-    rows = assign(sample, meta, params(validation_fraction=validation, test_fraction=test))
+    rows = placed(sample, meta, params(validation_fraction=validation, test_fraction=test))
     found = counts(rows, "split")
     assert (found[("train",)], found[("validation",)], found[("test",)]) == tuple(56 * size for size in sizes)
 
@@ -140,7 +146,7 @@ def test_a_split_of_ones_own_is_that_of_the_file_whatever_the_seed(corpus: Small
     folder = corpus.write()
     meta = corpus_file.load(folder)
     for seed in (1, 2):
-        rows = assign(corpora.read(folder, meta), meta, params(split="own", split_seed=seed, test_fraction=0.5))
+        rows = placed(corpora.read(folder, meta), meta, params(split="own", split_seed=seed, test_fraction=0.5))
         assert [row.example.split for row in rows] == [row["split"] for row in corpus.rows]
 
 
@@ -150,15 +156,15 @@ def test_a_split_of_ones_own_that_is_unknown_is_named_with_row_and_column(corpus
     meta = corpus_file.load(folder)
     rows = corpora.read(folder, meta)
     with pytest.raises(UserError) as error:
-        assign(rows, meta, params(split="own"))
+        placed(rows, meta, params(split="own"))
     assert str(error.value).startswith(f"{corpus.file}, row 7, column 'split': unknown split; ")
     assert "train, validation, test, unseen" in str(error.value)
     assert str(error.value).endswith("'dev'")
-    assign(rows, meta, params(unseen_groups=[]))  # a fresh split does not read the column
+    placed(rows, meta, params(unseen_groups=[]))  # a fresh split does not read the column
 
 
 def test_a_subset_is_spread_over_splits_and_labels_in_proportion(sample: list[Row], meta: Corpus) -> None:
-    rows = assign(sample, meta, params(split="own", max_samples=160))  # a quarter of 448, 56, 56 and 80
+    rows = placed(sample, meta, params(split="own", max_samples=160))  # a quarter of 448, 56, 56 and 80
     expected = {"train": 56, "validation": 7, "test": 7, "unseen": 10}
     assert counts(rows, "split", "label") == {
         (split, label): size for split, size in expected.items() for label in ("Literal", "Figurative")
@@ -167,15 +173,15 @@ def test_a_subset_is_spread_over_splits_and_labels_in_proportion(sample: list[Ro
 
 @pytest.mark.parametrize("size", [1, 2, 7, 99, 639, 640, 10_000])
 def test_a_subset_has_exactly_the_size_that_was_asked_for(sample: list[Row], meta: Corpus, size: int) -> None:
-    rows = assign(sample, meta, params(max_samples=size))
+    rows = placed(sample, meta, params(max_samples=size))
     assert len(rows) == min(size, 640)
-    whole = split_of(assign(sample, meta, params()))
+    whole = split_of(placed(sample, meta, params()))
     assert split_of(rows).items() <= whole.items(), "a subset is to leave every row in its split"
 
 
 def test_a_subset_is_drawn_by_the_seed_and_is_not_the_first_rows(sample: list[Row], meta: Corpus) -> None:
     first, again, other = (
-        split_of(assign(sample, meta, params(split="own", max_samples=160, split_seed=seed))).keys()
+        split_of(placed(sample, meta, params(split="own", max_samples=160, split_seed=seed))).keys()
         for seed in (1, 1, 2)
     )
     assert first == again
@@ -197,6 +203,7 @@ def test_a_subset_is_drawn_by_the_seed_and_is_not_the_first_rows(sample: list[Ro
         (1, [0.8, 0.1, 0.1], [1, 0, 0]),
         (0, [0.8, 0.1, 0.1], [0, 0, 0]),
         (10, [1 - 0.1 - 0.2, 0.1, 0.2], [7, 1, 2]),
+        (1, [1 - 0.4 - 0.2, 0.4, 0.2], [1, 0, 0]),  # 0.4 and 0.4, though floats say 0.39999999999999997
         (3, [1 / 3, 1 / 3, 1 / 3], [1, 1, 1]),
         (100, [0.335, 0.335, 0.33], [34, 33, 33]),
         (10, [0.26, 0.26, 0.48], [3, 2, 5]),  # 2.6, 2.6, 4.8: 4.8 first, then the first 2.6

@@ -22,7 +22,16 @@ SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 
 
 def _wordpiece(texts: list[str]) -> PreTrainedTokenizerFast:
-    return tiny.tokenizer([Example(id=str(i), text=text, split="train") for i, text in enumerate(texts)])
+    """BERT's kind, with segments."""
+    trained = tiny.tokenizer([Example(id=str(i), text=text, split="train") for i, text in enumerate(texts)])
+    trained.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    return trained
+
+
+def _wordpiece_without_segments(texts: list[str]) -> PreTrainedTokenizerFast:
+    trained = _wordpiece(texts)
+    trained.model_input_names = ["input_ids", "attention_mask"]
+    return trained
 
 
 def _byte_level(texts: list[str]) -> PreTrainedTokenizerFast:
@@ -66,7 +75,7 @@ ARCHITECTURES: dict[str, tuple[str, Callable[[list[str]], PreTrainedTokenizerFas
     "roberta": ("Roberta", _byte_level),
     "xlm-roberta": ("XLMRoberta", _sentence_piece),
     "electra": ("Electra", _wordpiece),
-    "distilbert": ("DistilBert", _wordpiece),
+    "distilbert": ("DistilBert", _wordpiece_without_segments),
 }
 
 

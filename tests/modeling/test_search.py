@@ -4,6 +4,7 @@ pytest tests/modeling/test_search.py
 """
 
 import csv
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -85,11 +86,24 @@ def test_the_number_of_trials_and_workers_is_no_setting_of_a_study(job: MakeJob)
     assert before.study_name(before.params.hpo.space) == after.study_name(after.params.hpo.space)
 
 
-def test_two_workers_share_a_study_and_make_no_trial_too_many(job: MakeJob) -> None:
-    (current,) = search.search(job({"hpo.n_trials": 5, "hpo.workers": 2}))
+def test_two_processes_share_a_study_and_make_no_trial_too_many(job: MakeJob) -> None:
+    made = job({"hpo.n_trials": 8, "hpo.space": {"epochs": [3]}})
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=search.search, args=(made,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    (current,) = search.search(made)  # nothing is left to do
     done = study.finished(current)
-    assert len(done) == 5
+    assert len(done) == 8
     assert len({trial.user_attrs["process"] for trial in done}) == 2
+
+
+def test_the_helpers_of_a_search_end_with_it(job: MakeJob) -> None:
+    (current,) = search.search(job({"hpo.workers": 2}))
+    assert len(study.finished(current)) == 3
+    assert not multiprocessing.active_children()
 
 
 def test_a_hopeless_trial_is_pruned_after_its_first_epochs(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
