@@ -87,7 +87,7 @@ def read_yaml(path: Path, *, comments: bool = False) -> Any:
     """
     text = _read_text(path)
     try:
-return YAML(typ="rt" if comments else "safe", pure=True).load(text)
+        return YAML(typ="rt" if comments else "safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:  # ValueError: a date that is none, such as 2020-13-45
         raise UserError(f"{path} is not YAML: {error}") from error
 
