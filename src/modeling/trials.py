@@ -66,7 +66,7 @@ def _write_html(folder: Path, current: optuna.Study) -> None:
     if importances(current):
         plots["importances"] = visualization.plot_param_importances(current, evaluator=_evaluator())
     for name, plot in plots.items():
-        plot.write_html(folder / f"{name}.html", include_plotlyjs="directory")  # one copy of plotly, beside them
+        plot.write_html(folder / f"{name}.html", include_plotlyjs="directory", div_id=name)  # one plotly.min.js beside
 
 
 def _evaluator() -> optuna.importance.FanovaImportanceEvaluator:
