@@ -48,11 +48,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_lines(path, text.getvalue().splitlines())
 
 
-def write_yaml(path: Path, value: Any) -> None:
-    """Writes YAML; comments of a value that `read_yaml` read with `comments=True` stay."""
+def write_yaml(path: Path, value: Any, remark: str | None = None) -> None:
+    """Writes YAML, under a remark; comments of a value that `read_yaml` read with `comments=True` stay."""
     text = io.StringIO()
     YAML().dump(value, text)
-    write_lines(path, text.getvalue().splitlines())
+    write_lines(path, [*([f"# {remark}"] if remark else []), *text.getvalue().splitlines()])
 
 
 def write_json(path: Path, value: Any) -> None:

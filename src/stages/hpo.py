@@ -13,7 +13,7 @@ from typing import Any
 from src import config, tasks
 from src.config import Params
 from src.errors import UserError, run
-from src.files import atomic_folder, read_json, read_yaml, write_yaml
+from src.files import atomic_folder, read_json, read_yaml, write_json, write_yaml
 from src.modeling import encoders
 from src.records import read_examples
 
@@ -33,17 +33,18 @@ def main() -> None:
 
     with atomic_folder(arguments.out) as folder:
         if params.hpo.mode == "search":
-            best = _searched(params, encoder, labels, arguments.data, folder)
+            overrides = _search(params, encoder, labels, arguments.data, folder)
         elif params.hpo.mode == "tuned":
-            best = {"overrides": _tuned(params, arguments.tuned)}
+            overrides = _tuned(params, arguments.tuned)
+            write_yaml(folder / "best.yaml", overrides, remark=f"from {arguments.tuned}")
         else:
-            best = {}
-        params.train.overridden(best.get("overrides", {}), arguments.tuned)
-        write_yaml(folder / "best.yaml", best)
-    print(f"hpo {params.hpo.mode}: {best or 'train as params.yaml says'}")
+            overrides = {}
+            write_yaml(folder / "best.yaml", overrides)
+        params.train.overridden(overrides, arguments.tuned)
+    print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
 
 
-def _searched(
+def _search(
     params: Params, encoder: encoders.Encoder, labels: dict[str, list[str]], data: Path, out: Path
 ) -> dict[str, Any]:
     from src.modeling import search, study, trials
@@ -60,19 +61,23 @@ def _searched(
             folder=Path(os.environ.get("DVC_ROOT", ".")) / ".studies",
         )
     )
-    trials.write(out, studies)
+    winner, best = search.best(studies)
     saved, planned = trials.saved_epochs(studies)
     print(f"pruning saved {saved} of {planned} epochs")
-    winner, trial = search.best(studies)
-    return {
+    trials.write(out, studies)
+    write_yaml(out / "best.yaml", best.params, remark=f"score {best.value}, study {winner.study_name}")
+    found = {
         "model": params.model,
         "task": params.task,
-        "overrides": trial.params,
-        "score": trial.value,
         "study": winner.study_name,
-        "trial": trial.number,
+        "trial": best.number,
+        "score": best.value,
         "finished_trials": len(study.finished(winner)),
+        "epochs_planned": planned,
+        "epochs_saved_by_pruning": saved,
     }
+    write_json(out / "study.json", found)
+    return best.params
 
 
 def _tuned(params: Params, path: Path) -> dict[str, Any]:

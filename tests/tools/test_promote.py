@@ -1,5 +1,6 @@
 """pytest tests/tools/test_promote.py"""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,8 @@ from src.errors import run
 from src.tools import promote
 from tests.conftest import Ended, ParamsFile
 
-BEST: dict[str, Any] = {
-    "model": "tiny", "task": "cls", "overrides": {"learning_rate": 3e-05, "epochs": 5}, "score": 0.9,
-    "study": "tiny-cls-0123456789ab", "trial": 4, "finished_trials": 15,
-}  # fmt: skip
+BEST = {"learning_rate": 3e-05, "epochs": 5}
+STUDY = {"model": "tiny", "task": "cls", "study": "tiny-cls-0123456789ab", "score": 0.9, "finished_trials": 15}
 TUNED = "# kept by hand\ndictabert:\n  cls: {learning_rate: 2e-5}  # from a paper\ntiny:\n  span:\n    epochs: 3\n"
 
 
@@ -24,13 +23,15 @@ def promoted(
 ) -> Any:
     """Runs the tool on a best.yaml and returns how it ended."""
 
-    def call(best: Any = BEST, tuned: str | None = TUNED) -> Ended:
+    def call(best: Any = BEST, study: Any = STUDY, tuned: str | None = TUNED) -> Ended:
         YAML().dump(best, tmp_path / "best.yaml")
+        if study:
+            (tmp_path / "study.json").write_text(json.dumps(study))
         if tuned is not None:
             (tmp_path / "tuned.yaml").write_text(tuned)
         arguments = [
             f"--params={params_file()}",
-            f"--best={tmp_path / 'best.yaml'}",
+            f"--search={tmp_path}",
             f"--tuned={tmp_path / 'tuned.yaml'}",
         ]
         monkeypatch.setattr(sys, "argv", ["promote", *arguments])
@@ -68,23 +69,22 @@ def test_an_empty_or_missing_file_is_begun(before: str | None, promoted: Any, tm
 def test_a_second_promotion_replaces_the_first(promoted: Any, tmp_path: Path) -> None:
     promoted()
     assert "nothing changed" in promoted(tuned=None).out
-    promoted({**BEST, "overrides": {"epochs": 1}}, tuned=None)
+    promoted({"epochs": 1}, tuned=None)
     assert YAML(typ="safe", pure=True).load(tmp_path / "tuned.yaml")["tiny"]["cls"] == {"epochs": 1}
 
 
 @pytest.mark.parametrize(
-    ("best", "message"),
+    ("best", "study", "message"),
     [
-        ({**BEST, "finished_trials": 14}, "has 14 finished trials of hpo.n_trials: 15"),
-        ({}, "comes from no search"),
-        ({"overrides": {"epochs": 5}}, "comes from no search"),
-        ({**BEST, "overrides": {"epoch": 5}}, "unknown key 'epoch', did you mean 'epochs'?"),
+        (BEST, {**STUDY, "finished_trials": 14}, "has 14 finished trials of hpo.n_trials: 15"),
+        ({}, None, "comes from no search"),
+        ({"epoch": 5}, STUDY, "unknown key 'epoch', did you mean 'epochs'?"),
     ],
 )
 def test_what_must_not_be_promoted_is_refused_and_nothing_is_written(
-    best: dict[str, Any], message: str, promoted: Any, tmp_path: Path
+    best: Any, study: Any, message: str, promoted: Any, tmp_path: Path
 ) -> None:
-    ended = promoted(best)
+    ended = promoted(best, study)
     assert ended.status == 2
     assert message in ended.err
     assert ended.err.count("\n") == 1
