@@ -66,10 +66,6 @@ class PrepareParams(Section):
         return self.test_fraction if self.folds is None or self.group_by is not None else 1 / self.folds
 
 
-class HpoParams(Section):
-    mode: Literal["fixed", "tuned"]
-
-
 class TrainParams(Section):
     revision: str | None
     trust_remote_code: bool
@@ -104,6 +100,45 @@ class TrainParams(Section):
         return parse(TrainParams, {**self.model_dump(), **overrides}, source)
 
 
+Choice = bool | int | float | str | None
+
+
+class Range(Section):
+    """Numbers from `low` to `high`, both included; whole numbers where both are.
+
+    Attributes:
+        log: draw evenly on a logarithmic scale.
+        step: distance between numbers; None: 1 for whole numbers, any for others.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: int | float | None = None
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "Range":
+        if self.low >= self.high:
+            raise ValueError(f"low: {self.low} is not below high: {self.high}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("log: true needs low > 0 and no step")
+        return self
+
+
+class HpoParams(Section):
+    mode: Literal["fixed", "tuned", "search"]
+    n_trials: Positive
+    rounds: Positive
+    workers: Positive
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    sampler: Literal["tpe", "random"]
+    startup_trials: Positive
+    pruner: Literal["median", "hyperband", "none"]
+    max_failures: Positive
+    storage: str | None
+    space: dict[str, Annotated[list[Choice], Field(min_length=1)] | Range]
+
+
 class EvaluateParams(Section):
     batch_size: Positive
     bootstrap_samples: Positive
@@ -117,6 +152,18 @@ class Params(Section):
     hpo: HpoParams
     train: TrainParams
     evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _space_is_legal(self) -> "Params":
+        for key, domain in self.hpo.space.items():
+            if key not in TrainParams.model_fields:
+                raise ValueError(unknown_name("key in hpo.space:", key, TrainParams.model_fields))
+            for value in [domain.low, domain.high] if isinstance(domain, Range) else domain:
+                try:
+                    TrainParams.model_validate({**self.train.model_dump(), key: value})
+                except ValidationError as error:
+                    raise ValueError(f"hpo.space.{key}: {value!r}: {error.errors()[0]['msg']}") from error
+        return self
 
 
 def load(path: Path) -> Params:

@@ -1,8 +1,10 @@
 """Files are whole or absent: each is written to a temporary name beside its place and renamed when complete."""
 
+import csv
+import io
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,20 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes a CSV file with a header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_lines(path, text.getvalue().splitlines())
+
+
+def write_yaml(path: Path, value: Any, remark: str | None = None) -> None:
+    """Writes YAML, under a remark; comments of a value that `read_yaml` read with `comments=True` stay."""
+    text = io.StringIO()
+    YAML().dump(value, text)
+    write_lines(path, [*([f"# {remark}"] if remark else []), *text.getvalue().splitlines()])
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes one indented JSON value.
 
@@ -60,15 +76,18 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not JSON: {error}") from error
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, comments: bool = False) -> Any:
     """Reads a YAML 1.2 file; DVC writes `3e-05`, which is a float in YAML 1.2 and a string in YAML 1.1.
+
+    Args:
+        comments: keep comments and style, for a file that is written back.
 
     Raises:
         UserError: the file is missing or holds no YAML.
     """
     text = _read_text(path)
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return YAML(typ="rt" if comments else "safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:  # ValueError: a date that is none, such as 2020-13-45
         raise UserError(f"{path} is not YAML: {error}") from error
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from src.records import read_predictions
@@ -107,6 +108,20 @@ def test_a_queued_grid_of_seeds_runs_on_two_workers(project: Path) -> None:
     assert "Failed" not in status
     sh("dvc plots diff", project)
     assert (project / "dvc_plots/index.html").stat().st_size > 0
+
+
+def test_a_grid_of_seeds_shares_one_search_and_learns_no_test_data(project: Path) -> None:
+    search = "-S hpo.mode=search -S hpo.n_trials=3 -S hpo.startup_trials=1 -S 'hpo.space.epochs=[1]'"
+    assert ran(sh(f"dvc exp run {search} -S seed=1", project)) == ["hpo", "train", "evaluate"]
+    study = json.loads((project / "metrics/hpo/study.json").read_text())
+    assert ran(sh(f"dvc exp run {search} -S seed=2", project)) == ["train", "evaluate"]
+    storage = f"sqlite:///{project / '.studies/studies.db'}"
+    (name,) = optuna.get_all_study_names(storage)
+    assert name == study["study"]
+    assert len(optuna.load_study(study_name=name, storage=storage).trials) == 3
+    assert "tiny" in sh("python -m src.tools.promote --params params.yaml", project)
+    assert ran(sh("dvc exp run -S hpo.mode=tuned -S seed=2", project)) == ["hpo"]  # trained with these values already
+    sh("git checkout -q . && dvc checkout", project)
 
 
 def experiments(project: Path) -> dict[int, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Examples as batches of tensors: tokenised once, padded to the longest of their batch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,20 +13,27 @@ from src.tasks.alignment import Encoding, tokenize
 from src.tasks.loss import IGNORED
 
 
-def encode(checkpoint: Checkpoint, examples: Sequence[Example]) -> list[Encoding]:
+@dataclass(frozen=True)
+class Encoded:
+    """Examples, and what a checkpoint's tokenizer made of each."""
+
+    examples: Sequence[Example]
+    encodings: Sequence[Encoding]
+
+
+def encode(checkpoint: Checkpoint, examples: Sequence[Example]) -> Encoded:
     """Tokenises examples for a checkpoint."""
     with_words = "span" in checkpoint.labels
-    return tokenize(examples, checkpoint.tokenizer, checkpoint.max_length, with_words=with_words)
+    return Encoded(examples, tokenize(examples, checkpoint.tokenizer, checkpoint.max_length, with_words=with_words))
 
 
-def features(checkpoint: Checkpoint, examples: Sequence[Example]) -> list[dict[str, Any]]:
+def features(checkpoint: Checkpoint, encoded: Encoded) -> list[dict[str, Any]]:
     """Returns for each example its model inputs, its targets under the names of the tasks, and its length."""
-    encodings = encode(checkpoint, examples)
     return [
         encoding.inputs
         | {task.name: task.encode(example, encoding, checkpoint.labels[task.name]) for task in checkpoint.tasks}
         | {"length": len(encoding.inputs["input_ids"])}
-        for example, encoding in zip(examples, encodings, strict=True)
+        for example, encoding in zip(encoded.examples, encoded.encodings, strict=True)
     ]
 
 

@@ -13,16 +13,16 @@ import datasets
 import numpy as np
 import torch
 import transformers
-from transformers import ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware
-from src.modeling.batches import Collator, features
+from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
-from src.modeling.predict import predict
+from src.modeling.predict import predict_encoded
 from src.records import Example
 from src.tasks import validation_scores
 from src.tasks.loss import IGNORED
@@ -50,25 +50,26 @@ class Fit:
 
 def fit(
     checkpoint: Checkpoint,
-    train: Sequence[Example],
-    validation: Sequence[Example],
+    train: Encoded,
+    validation: Encoded,
     params: TrainParams,
     *,
     learning_rate: float,
     seed: int,
-    state_folder: Path,
+    state_folder: Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Fit:
-    """Trains a checkpoint in place.
+    """Trains a checkpoint in place, up to the weights of its best epoch.
 
     Args:
         learning_rate: peak learning rate.
         state_folder: where the state for resuming is kept; a run that finds one there goes on from its last epoch.
+            None: nothing is kept, and the checkpoint is left with the last epoch's weights, not the best.
 
     Raises:
         UserError: parameters that cannot work in this run.
     """
-    check(checkpoint, validation, params)
+    check(checkpoint, validation.examples, params)
     arguments = _arguments(params, learning_rate, seed, state_folder)
     rows = features(checkpoint, train)
     stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
@@ -85,9 +86,12 @@ def fit(
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([stopping] if stopping else [])],
     )
-    trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(Progress)
-    last = _last_state(state_folder)
+    if arguments.disable_tqdm:
+        trainer.remove_callback(PrinterCallback)  # Trainer's choice where there is no bar: a line per step
+    else:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(Progress)
+    last = _last_state(state_folder) if state_folder else None
     if last and stopping and stopping.is_over(state := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
         arguments.num_train_epochs = state.epoch  # it was killed between its last epoch and its end
     result = trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -119,7 +123,7 @@ def check(checkpoint: Checkpoint, validation: Sequence[Example], params: TrainPa
                 f"the validation split has no targets for task '{task.name}', so no epoch could be chosen as the best; "
                 "give it rows: prepare.validation_fraction"
             )
-    _arguments(params, learning_rate=0.0, seed=0, folder=Path())
+    _arguments(params, learning_rate=0.0, seed=0, folder=None)
 
 
 def _last_state(folder: Path) -> Path | None:
@@ -128,10 +132,10 @@ def _last_state(folder: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path) -> TrainingArguments:
+def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path | None) -> TrainingArguments:
     precision = hardware.precision(params.precision)
     ours: dict[str, Any] = {
-        "output_dir": str(folder),
+        "output_dir": str(folder) if folder else None,
         "seed": seed,
         "data_seed": seed,
         "learning_rate": learning_rate,
@@ -150,9 +154,9 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         "remove_unused_columns": False,
         "logging_steps": 1,
         "eval_strategy": "epoch",
-        "save_strategy": "epoch",
+        "save_strategy": "epoch" if folder else "no",
         "save_total_limit": 1,
-        "load_best_model_at_end": True,
+        "load_best_model_at_end": folder is not None,
         "metric_for_best_model": "primary",
         "greater_is_better": True,
         "report_to": [],
@@ -188,7 +192,7 @@ class _Trainer(transformers.Trainer):
     def __init__(
         self,
         checkpoint: Checkpoint,
-        validation: Sequence[Example],
+        validation: Encoded,
         params: TrainParams,
         class_weights: Mapping[str, torch.Tensor],
         **options: Any,
@@ -217,7 +221,7 @@ class _Trainer(transformers.Trainer):
         return (loss, logits) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        rows = predict(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
+        rows = predict_encoded(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         scores = validation_scores(self.checkpoint.tasks, rows)
         metrics = {"eval_loss": self._validation_loss()} | {f"eval_{name}": value for name, value in scores.items()}
         self.log(metrics)

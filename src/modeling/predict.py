@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import torch
 
-from src.modeling.batches import encode
+from src.modeling.batches import Encoded, encode
 from src.modeling.checkpoint import Checkpoint
 from src.records import Example, Prediction
 
 
-@torch.inference_mode()
 def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
     """Predicts every example with every task of a checkpoint, longest inputs first so that little is padding.
 
@@ -19,10 +18,16 @@ def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int
     Returns:
         One prediction per example and task, in the order of the examples.
     """
+    return predict_encoded(checkpoint, encode(checkpoint, examples), batch_size)
+
+
+@torch.inference_mode()
+def predict_encoded(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> list[Prediction]:
+    """Predicts as `predict` does, what is tokenised already."""
     model = checkpoint.model
     was_training = model.training
     model.eval()
-    encodings = encode(checkpoint, examples)
+    examples, encodings = encoded.examples, encoded.encodings
     order = sorted(range(len(examples)), key=lambda i: -len(encodings[i].inputs["input_ids"]))
     rows: dict[int, list[Prediction]] = {}
     for start in range(0, len(order), batch_size):

@@ -5,9 +5,7 @@
 """
 
 import argparse
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from src import config
 from src.analysis import scores
 from src.analysis.baselines import BASELINES
 from src.errors import run
-from src.files import atomic_folder, write_json, write_lines
+from src.files import atomic_folder, write_csv, write_json
 from src.modeling import checkpoint, hardware
 from src.modeling.predict import predict
 from src.records import Prediction, read_examples, write_predictions
@@ -70,19 +68,13 @@ def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequenc
     for task in tasks:
         for split, found in rows.items():
             own = [row for row in found if row.task == task.name]
-            _write_csv(
+            write_csv(
                 folder / "confusion" / f"{task.name}_{split}.csv",
                 ("actual", "predicted"),
                 task.confusion(scores.with_gold(own)),
             )
             groups = scores.by_group(task, own).items()
-            _write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_lines(path, text.getvalue().splitlines())
+            write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
 
 
 def summary(results: Mapping[str, Any], tasks: Sequence[Task]) -> str:

@@ -1,16 +1,19 @@
-"""Stage hpo: decides which parameters of `train` are overridden, and by what; without search it costs nothing.
+"""Stage hpo: decides which parameters of `train` are overridden, and by what; sees train and validation only.
 
-python -m src.stages.hpo --data data/prepared --tuned tuned.yaml --out metrics/hpo
+    python -m src.stages.hpo --data data/prepared --tuned tuned.yaml --out metrics/hpo
+
+Without a search it costs nothing, and does not import torch.
 """
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from src import config, tasks
 from src.config import Params
 from src.errors import UserError, run
-from src.files import atomic_folder, read_json, read_yaml, write_json
+from src.files import atomic_folder, read_json, read_yaml, write_json, write_yaml
 from src.modeling import encoders
 from src.records import read_examples
 
@@ -20,19 +23,61 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
     parser.add_argument("--tuned", type=Path, required=True, help="YAML file {model: {task: overrides}}")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write best.yaml to")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write best.yaml and the trials to")
     arguments = parser.parse_args()
 
     params = config.load(arguments.params)
-    encoders.find(params.model, params.train.trust_remote_code)
+    encoder = encoders.find(params.model, params.train.trust_remote_code)
     train = read_examples(arguments.data / "train.jsonl")
-    tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
+    labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
 
-    overrides = _tuned(params, arguments.tuned) if params.hpo.mode == "tuned" else {}
-    params.train.overridden(overrides, arguments.tuned)
     with atomic_folder(arguments.out) as folder:
-        write_json(folder / "best.yaml", overrides)  # JSON is YAML
+        if params.hpo.mode == "search":
+            overrides = _search(params, encoder, labels, arguments.data, folder)
+        elif params.hpo.mode == "tuned":
+            overrides = _tuned(params, arguments.tuned)
+            write_yaml(folder / "best.yaml", overrides, remark=f"from {arguments.tuned}")
+        else:
+            overrides = {}
+            write_yaml(folder / "best.yaml", overrides)
+        params.train.overridden(overrides, arguments.tuned)
     print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
+
+
+def _search(
+    params: Params, encoder: encoders.Encoder, labels: dict[str, list[str]], data: Path, out: Path
+) -> dict[str, Any]:
+    from src.modeling import search, study, trials
+
+    files = [data / "train.jsonl", data / "validation.jsonl"]
+    studies = search.search(
+        search.Job(
+            params=params,
+            encoder=encoder,
+            labels=labels,
+            train=read_examples(files[0]),
+            validation=read_examples(files[1]),
+            files=files,
+            folder=Path(os.environ.get("DVC_ROOT", ".")) / ".studies",
+        )
+    )
+    winner, best = search.best(studies)
+    saved, planned = trials.saved_epochs(studies)
+    print(f"pruning saved {saved} of {planned} epochs")
+    trials.write(out, studies)
+    write_yaml(out / "best.yaml", best.params, remark=f"score {best.value}, study {winner.study_name}")
+    found = {
+        "model": params.model,
+        "task": params.task,
+        "study": winner.study_name,
+        "trial": best.number,
+        "score": best.value,
+        "finished_trials": len(study.finished(winner)),
+        "epochs_planned": planned,
+        "epochs_saved_by_pruning": saved,
+    }
+    write_json(out / "study.json", found)
+    return best.params
 
 
 def _tuned(params: Params, path: Path) -> dict[str, Any]:

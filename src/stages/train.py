@@ -20,6 +20,7 @@ from src.config import Params, TrainParams
 from src.errors import run
 from src.files import atomic_folder, read_json, read_yaml, write_json
 from src.modeling import checkpoint, encoders, hardware
+from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.fit import check, fit
 from src.records import read_examples
@@ -53,8 +54,8 @@ def main() -> None:
     with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
         result = fit(
             model,
-            train,
-            validation,
+            encode(model, train),
+            encode(model, validation),
             chosen,
             learning_rate=learning_rate,
             seed=params.seed,

@@ -19,7 +19,7 @@ JOINT = "+".join(TASKS)
 
 
 def collated(made: Checkpoint, examples: Sequence[Example]) -> dict:
-    return Collator(made.tokenizer, list(made.labels))(features(made, examples))
+    return Collator(made.tokenizer, list(made.labels))(features(made, encode(made, examples)))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -60,7 +60,7 @@ def test_targets_of_words_are_padded_with_minus_a_hundred(
     targets = batch["targets"]["span"]
     assert targets.shape == batch["input_ids"].shape
     assert (targets[batch["attention_mask"] == 0] == -100).all()
-    for row, example, encoding in zip(targets, examples, encode(made, examples), strict=True):
+    for row, example, encoding in zip(targets, examples, encode(made, examples).encodings, strict=True):
         assert [made.labels["span"][row[position]] for position in encoding.first_subwords] == example.tags
         assert (row != -100).sum() == len(example.tags or [])
 
@@ -74,7 +74,7 @@ def test_the_length_of_a_row_is_that_of_its_input_and_is_not_passed_to_the_model
     make: Make, splits: dict[str, list[Example]]
 ) -> None:
     made = make(JOINT, max_length=12)
-    rows = features(made, splits["test"])
+    rows = features(made, encode(made, splits["test"]))
     assert [row["length"] for row in rows] == [len(row["input_ids"]) for row in rows]
     assert max(row["length"] for row in rows) == 12
     assert "length" not in collated(made, splits["test"])
@@ -82,13 +82,13 @@ def test_the_length_of_a_row_is_that_of_its_input_and_is_not_passed_to_the_model
 
 def test_what_the_cut_takes_away_has_no_target(make: Make, splits: dict[str, list[Example]]) -> None:
     made = make("span", max_length=8)
-    for row, example in zip(features(made, splits["test"]), splits["test"], strict=True):
+    for row, example in zip(features(made, encode(made, splits["test"])), splits["test"], strict=True):
         kept = [value for value in row["span"] if value != -100]
         assert len(row["span"]) == len(row["input_ids"]) <= 8
         assert [made.labels["span"][value] for value in kept] == (example.tags or [])[: len(kept)]
 
 
 def test_words_are_aligned_only_for_a_task_on_words(make: Make, splits: dict[str, list[Example]]) -> None:
-    assert not any(encoding.first_subwords for encoding in encode(make("cls"), splits["test"]))
-    assert all(encoding.first_subwords for encoding in encode(make(JOINT), splits["test"]))
-    assert features(make(JOINT), []) == encode(make(JOINT), []) == []
+    assert not any(encoding.first_subwords for encoding in encode(make("cls"), splits["test"]).encodings)
+    assert all(encoding.first_subwords for encoding in encode(make(JOINT), splits["test"]).encodings)
+    assert features(make(JOINT), encode(make(JOINT), [])) == encode(make(JOINT), []).encodings == []

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, CanineConfig, CanineModel, CanineTokeniz
 
 from src.errors import UserError
 from src.modeling import checkpoint
-from src.modeling.batches import Collator, features
+from src.modeling.batches import Collator, encode, features
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.joint import JointModel
 from src.modeling.predict import predict
@@ -34,7 +34,7 @@ ENCODERS = pytest.mark.parametrize("encoder", [*ARCHITECTURES, None], ids=lambda
 
 
 def batch(made: Checkpoint, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
-    inputs = Collator(made.tokenizer, list(made.labels))(features(made, examples))
+    inputs = Collator(made.tokenizer, list(made.labels))(features(made, encode(made, examples)))
     del inputs["targets"]
     return inputs
 

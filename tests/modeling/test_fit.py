@@ -18,7 +18,7 @@ from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import fit as fitting
 from src.modeling import tiny
-from src.modeling.batches import Collator
+from src.modeling.batches import Collator, encode
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import Fit, fit
 from src.modeling.predict import predict
@@ -50,7 +50,7 @@ def run(splits: dict[str, list[Example]], tmp_path: Path) -> Run:
             "state_folder": tmp_path / "state", "callbacks": [],
         } | changes  # fmt: skip
         train, validation = options.pop("train"), options.pop("validation")
-        return fit(made, train, validation, params, **options)
+        return fit(made, encode(made, train), encode(made, validation), params, **options)
 
     return call
 

@@ -1,0 +1,225 @@
+"""The search for hyper-parameters: trials are trainings on train, scored on validation, as the train stage does them.
+
+A trial is worth the best validation score of its epochs: what the train stage would keep. The pruner hears of every
+epoch. Workers are processes that run the same loop on one study, until it has all its trials.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from optuna.trial import FrozenTrial, TrialState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from transformers.utils import logging as transformers_logging
+
+from src.config import Params, Range
+from src.errors import UserError
+from src.modeling import checkpoint, study
+from src.modeling.batches import Encoded, encode
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
+from src.modeling.fit import fit
+from src.modeling.study import Space
+from src.records import Example
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs to run trials.
+
+    Attributes:
+        files: what trials learn from, and are scored on; hashed into the study's name.
+        folder: where SQLite studies are kept.
+    """
+
+    params: Params
+    encoder: Encoder
+    labels: dict[str, list[str]]
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    files: Sequence[Path]
+    folder: Path
+
+    def study_name(self, space: Space) -> str:
+        """Returns the name of the study that searches a space."""
+        hpo = self.params.hpo
+        settings = {
+            "model": self.params.model,
+            "task": self.params.task,
+            "train": self.params.train.model_dump(),
+            "hpo": hpo.model_dump(include={"seed", "sampler", "startup_trials", "pruner"}),
+            "space": {key: dict(domain) if isinstance(domain, Range) else domain for key, domain in space.items()},
+        }
+        return study.name(
+            f"{self.params.model.strip('./').replace('/', '--')}-{self.params.task}", settings, self.files
+        )
+
+
+def search(job: Job) -> list[optuna.Study]:
+    """Runs all rounds of a search; returns their studies, finished, the last one last.
+
+    Raises:
+        UserError: hpo.max_failures trials failed in a row, or none was finished.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads half-way
+    helpers = [context.Process(target=_rounds, args=(job, worker)) for worker in range(1, job.params.hpo.workers)]
+    for helper in helpers:
+        helper.start()
+    try:
+        studies = _rounds(job, worker=0)
+    finally:
+        for helper in helpers:
+            helper.terminate()  # they have nothing left to do, or the search has failed
+            helper.join()
+    return studies
+
+
+def _rounds(job: Job, worker: int) -> list[optuna.Study]:
+    hpo = job.params.hpo
+    torch.set_num_threads(max(1, torch.get_num_threads() // hpo.workers))
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # failures are told below, in one line each
+    transformers_logging.set_verbosity_error()  # else every trial warns that its weights are not kept
+    transformers_logging.disable_progress_bar()
+    kept_in = study.storage(hpo.storage, job.folder)
+    space: Space = hpo.space
+    studies = []
+    objective = _Objective(job)
+    for number in range(1, hpo.rounds + 1):
+        current = study.open_study(job.study_name(space), kept_in, hpo, worker)
+        if worker == 0:
+            print(f"round {number} of {hpo.rounds}: study {current.study_name}, {_plan(current, job)}", flush=True)
+        _work(current, objective, space, job)
+        studies.append(current)
+        space = study.narrowed(space, current.get_trials(states=(TrialState.COMPLETE,)))
+    return studies
+
+
+def _plan(current: optuna.Study, job: Job) -> str:
+    hpo = job.params.hpo
+    done = len(study.finished(current))
+    guided = max(0, hpo.n_trials - hpo.startup_trials) if hpo.sampler == "tpe" else 0
+    plan = f"{done} of {hpo.n_trials} trials done, {guided} of them guided by others"
+    if hpo.sampler == "tpe" and hpo.n_trials <= 2 * hpo.startup_trials:
+        plan += f"; warning: hpo.n_trials: {hpo.n_trials} is at most twice hpo.startup_trials: little but random search"
+    return plan
+
+
+def _work(current: optuna.Study, objective: "_Objective", space: Space, job: Job) -> None:
+    wanted = job.params.hpo.n_trials
+    parent = multiprocessing.parent_process()
+    while len(study.finished(current)) < wanted:
+        if parent is not None and not parent.is_alive():
+            raise SystemExit(1)
+        study.give_up_dead(current)
+        if len(study.counted(current)) < wanted:
+            objective.space = space
+            current.optimize(objective, n_trials=1, catch=(Exception,))
+            _stop_after_failures(current, job.params.hpo.max_failures)
+        else:
+            time.sleep(0.5)  # other processes have the last trials in hand
+
+
+def _stop_after_failures(current: optuna.Study, limit: int) -> None:
+    last = study.finished(current)[-limit:]
+    if len(last) == limit and all(trial.state == TrialState.FAIL for trial in last):
+        raise UserError(f"the search stops: {limit} trials in a row failed; the last: {last[-1].user_attrs['error']}")
+
+
+class _Objective:
+    """Trains with the values of a trial and returns its score; keeps the tokenised data from trial to trial."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.space: Space = job.params.hpo.space
+        self.encoded: dict[int, tuple[Encoded, Encoded]] = {}
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        trial.set_user_attr("process", study.this_process())
+        before = [other for other in study.counted(trial.study) if other.number < trial.number]
+        if len(before) >= self.job.params.hpo.n_trials:
+            raise _SuperfluousError  # another process took the last place; without an error this trial counts as lost
+        try:
+            return self._train(trial)
+        except optuna.TrialPruned:
+            raise
+        except Exception as error:
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+            print(f"trial {trial.number} failed: {type(error).__name__}: {error}", flush=True)
+            raise
+
+    def _train(self, trial: optuna.Trial) -> float:
+        params = self.job.params
+        values = study.suggest(trial, self.space)
+        chosen = params.train.overridden(values, Path("hpo.space"))
+        trial.set_user_attr("epochs", chosen.epochs)
+        set_seed(params.hpo.seed)
+        made = checkpoint.create(
+            self.job.encoder,
+            self.job.labels,
+            chosen.max_length,
+            self.job.train,
+            revision=chosen.revision,
+            trust_remote_code=chosen.trust_remote_code,
+        )
+        train, validation = self._encoded(made)
+        pruning = Pruning(trial)
+        result = fit(
+            made,
+            train,
+            validation,
+            chosen,
+            learning_rate=chosen.learning_rate or self.job.encoder.learning_rate,
+            seed=params.hpo.seed,
+            callbacks=[pruning],
+        )
+        print(f"trial {trial.number}: {result.primary:.4f}{' pruned' if pruning.pruned else ''} {values}", flush=True)
+        if pruning.pruned:
+            raise optuna.TrialPruned
+        return result.primary
+
+    def _encoded(self, made: Checkpoint) -> tuple[Encoded, Encoded]:
+        if made.max_length not in self.encoded:
+            self.encoded[made.max_length] = (encode(made, self.job.train), encode(made, self.job.validation))
+        return self.encoded[made.max_length]
+
+
+class _SuperfluousError(Exception):
+    """A trial that is one too many."""
+
+
+class Pruning(TrainerCallback):
+    """Tells a trial the score of every epoch, and ends the training that its pruner thinks hopeless."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+        self.pruned = False
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        self.trial.report((metrics or {})["eval_primary"], step=round(state.epoch or 0))
+        if self.trial.should_prune():
+            self.pruned = True
+            control.should_training_stop = True
+
+
+def best(studies: Sequence[optuna.Study]) -> tuple[optuna.Study, FrozenTrial]:
+    """Returns the best completed trial of all rounds, and its study.
+
+    Raises:
+        UserError: no trial was completed.
+    """
+    found = [(current, trial) for current in studies for trial in current.get_trials(states=(TrialState.COMPLETE,))]
+    if not found:
+        raise UserError("no trial was completed: all failed or were pruned; see trials.csv, raise hpo.n_trials")
+    return max(found, key=lambda pair: pair[1].value or 0.0)

@@ -1,0 +1,54 @@
+"""Writes the best hyper-parameters of a search into tuned.yaml, under its model and task, and shows what changed.
+
+    python -m src.tools.promote
+
+Reads metrics/hpo of the workspace: run the search there, or fetch it with `dvc exp apply NAME`. Commit
+tuned.yaml when you agree; `-S hpo.mode=tuned` trains with it.
+"""
+
+import argparse
+import difflib
+from pathlib import Path
+from typing import Any
+
+from src import config
+from src.errors import UserError, run
+from src.files import read_json, read_yaml, write_yaml
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--search", type=Path, default=Path("metrics/hpo"), help="folder that the hpo stage wrote")
+    parser.add_argument("--tuned", type=Path, default=Path("tuned.yaml"))
+    arguments = parser.parse_args()
+
+    params = config.load(arguments.params)
+    study = _finished_study(arguments.search / "study.json", params.hpo.n_trials)
+    best = read_yaml(arguments.search / "best.yaml")
+    params.train.overridden(best, arguments.search / "best.yaml")
+
+    before = arguments.tuned.read_text(encoding="utf-8") if arguments.tuned.is_file() else ""
+    tuned = read_yaml(arguments.tuned, comments=True) if before else {}
+    tuned = tuned or {}
+    tuned.setdefault(study["model"], {})[study["task"]] = best
+    write_yaml(arguments.tuned, tuned)
+    after = arguments.tuned.read_text(encoding="utf-8")
+    names = f"{arguments.tuned} before", f"{arguments.tuned} after"
+    print("".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), *names)) or "nothing changed")
+
+
+def _finished_study(path: Path, wanted: int) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"{path.parent} comes from no search: run one first, with -S hpo.mode=search")
+    study: dict[str, Any] = read_json(path)
+    if study["finished_trials"] < wanted:
+        raise UserError(
+            f"study {study['study']} has {study['finished_trials']} finished trials of hpo.n_trials: {wanted}; "
+            f"run the search again, it goes on to {wanted}"
+        )
+    return study
+
+
+if __name__ == "__main__":
+    run(main)
