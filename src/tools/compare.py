@@ -12,15 +12,15 @@ import json
 import re
 import shlex
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.repo.experiments.collect import collect_rev
+from dvc.repo.experiments.collect import collect_rev, collect_successful
+from dvc.scm import resolve_rev
 from scmrepo.exceptions import SCMError
 
 from src.analysis import compare, tables
@@ -29,7 +29,6 @@ from src.errors import UserError, run
 
 PARAMS = "params.yaml"
 METRICS = "metrics/evaluate.json"
-ATTEMPTS = 6  # half a second apart
 
 
 @dataclass(frozen=True)
@@ -90,55 +89,59 @@ def experiments(rev: str) -> tuple[list[Experiment], Mapping[str, Any]]:
     """
     try:
         with Repo() as repo:
-            baseline, queued, elsewhere = _ask(repo, rev)
+            commit = resolve_rev(repo.scm, rev)
+            tasks = _tasks(repo, commit)  # before the results: what ends in between is then no cause for alarm
+            results = [_result(found) for found in collect_successful(repo, [commit])[commit]]
+            elsewhere = {} if tasks or results else repo.experiments.ls(all_commits=True)
+            baseline = _params(collect_rev(repo, commit))
     except (DvcException, SCMError, OSError) as error:
         raise UserError(f"DVC cannot list experiments: {error}") from error
-    if baseline is None or not (baseline.experiments or queued):
+    if not (tasks or results):
         commits = ", ".join(f"{commit[:7]} ({len(names)})" for commit, names in elsewhere.items())
         raise UserError(
             f"no experiments on {rev}; they belong to the commit that they were queued from"
             + (f", and are on: {commits}. Name one with --rev" if commits else ", and no commit has any")
         )
-    found = [_experiment(experiment) for experiment in baseline.experiments or []]
-    tasks = [Run(name, _params(state)) for name, state in queued]
-    results = [experiment.run for experiment in found if experiment.state == "success"]
-    return [*found, *_lost(tasks, results)], _params(baseline)
+    ended = [task.run for task in tasks if task.state == "success"]
+    unfinished = [task for task in tasks if task.state != "success"]
+    return [*results, *unfinished, *_lost(ended, [result.run for result in results])], baseline
 
 
-def _ask(repo: Repo, rev: str) -> tuple[Any, list[tuple[str, Any]], Mapping[str, Any]]:
-    """Returns the commit with its experiments, the tasks of the queue that ended with success, and all experiments."""
-    for attempt in range(ATTEMPTS):
-        try:
-            # the queue first: what ends in between is then in the second answer alone, which is no cause for alarm
-            ended = list(repo.experiments.celery_queue.iter_success())
-            shown = repo.experiments.show(revs=rev, hide_workspace=True)
-            break
-        except (NotDvcRepoError, OSError):  # a worker was about to make or to remove the folder of an experiment
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(0.5)
-    baseline = shown[0] if shown else None
-    own = [task for task in ended if baseline and task.entry.baseline_rev == baseline.rev]
-    queued = [(task.result.ref_info.name, collect_rev(repo, task.entry.stash_rev)) for task in own]
-    return baseline, queued, repo.experiments.ls(all_commits=True)
+def _tasks(repo: Repo, commit: str) -> list[Experiment]:
+    """Lists the tasks of the queue, which are forgotten by `dvc queue remove`; those that ended have no scores here.
+
+    `Repo.experiments.show` is not asked: it reads the folders of running experiments, and when a worker removes one at
+    that moment, it fails or (seen in DVC 3.67.1) waits for ever.
+    """
+    queue = repo.experiments.celery_queue
+    found: dict[str, Experiment] = {}  # in the order of a task's life: one that moves on meanwhile is seen twice
+    for state, entries in (
+        ("queued", queue.iter_queued()),
+        ("running", queue.iter_active()),
+        ("failed", (done.entry for done in queue.iter_failed())),
+        ("success", (done.entry for done in queue.iter_success())),
+    ):
+        for entry in entries:
+            if entry.baseline_rev == commit:
+                task = Run(entry.name or entry.stash_rev[:7], _params(collect_rev(repo, entry.stash_rev)))
+                process = queue.proc.get(entry.stash_rev)
+                found[entry.stash_rev] = Experiment(state, task, Path(process.stdout) if process else None)
+    return list(found.values())
 
 
-def _experiment(found: Any) -> Experiment:
-    newest, executor = found.revs[0], found.executor
-    data, name = newest.data, found.name or newest.rev[:7]
-    state = executor.state if executor else "success"  # None: never in the queue, or not any more
-    # a failed experiment has the metrics of the commit that it started from: they are not its own
-    metrics = data.metrics.get(METRICS, {}).get("data") if data and state == "success" else None
+def _result(found: Any) -> Experiment:
+    """An experiment that ended with success, in the queue or in the workspace, by what DVC keeps of it in Git."""
+    newest = found.revs[0]
+    data = newest.data
     return Experiment(
-        state=state,
-        run=Run(
-            name=name,
+        "success",
+        Run(
+            name=found.name,
             params=_params(newest),
-            scores=metrics or {},
+            scores=data.metrics.get(METRICS, {}).get("data") or {} if data else {},
             sources=_sources(data) if data else {},
             created=data.timestamp.timestamp() if data and data.timestamp else 0.0,
         ),
-        log=Path(executor.local.log) if executor and executor.local and executor.local.log else None,
     )
 
 
