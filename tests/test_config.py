@@ -76,9 +76,9 @@ def test_a_misspelt_key_is_called_unknown_and_not_the_right_one_missing(
 
 
 def test_an_unknown_key_that_is_near_to_none_lists_the_legal_ones(params_file: ParamsFile) -> None:
-    message = refusal(params_file({"hpo.zzz": 1}))
+    message = refusal(params_file({"evaluate.zzz": 1}))
     assert "did you mean" not in message
-    assert message.endswith("Legal: hpo.mode")
+    assert message.endswith("Legal: evaluate.batch_size, evaluate.bootstrap_samples")
 
 
 @pytest.mark.parametrize("key", ["seed", "hpo", "prepare.split_seed", "train.trainer", "evaluate.batch_size"])

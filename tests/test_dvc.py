@@ -106,6 +106,7 @@ def test_a_queued_grid_of_seeds_runs_on_two_workers(project: Path) -> None:
     assert {1, 2} <= set(found)
     assert all(0 <= row["cls"]["test"]["f1_macro"] <= 1 for row in found.values())
     assert "Failed" not in status
+    assert "| cls | tiny | f1_macro | " in sh("python -m src.tools.compare --md", project)
     sh("dvc plots diff", project)
     assert (project / "dvc_plots/index.html").stat().st_size > 0
 

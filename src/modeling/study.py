@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import socket
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from src.errors import UserError
 
 Space = Mapping[str, Sequence[Any] | Range]
 HEARTBEAT = 10  # seconds between signs of life of a trial in a data base
+ATTEMPTS = 3  # to open a storage
 GRACE = 60  # seconds without one after which a trial of another machine is given up
 
 
@@ -53,14 +55,23 @@ def storage(where: str | None, folder: Path) -> BaseStorage:
     if where is None:
         folder.mkdir(parents=True, exist_ok=True)
         where = f"sqlite:///{(folder / 'studies.db').resolve()}"
-    try:
-        if "://" not in where:
-            return JournalStorage(JournalFileBackend(where))
-        waiting = {"connect_args": {"timeout": 60}} if where.startswith("sqlite") else {}  # for other writers
-        with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
-            return RDBStorage(where, engine_kwargs=waiting, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
-    except Exception as error:  # whatever the driver of the data base raises
-        raise UserError(f"hpo.storage: {where} cannot be opened: {error}") from error
+    attempt = 1
+    while True:
+        try:
+            return _open(where)
+        except Exception as error:  # whatever the driver of the data base raises
+            if attempt == ATTEMPTS:
+                raise UserError(f"hpo.storage: {where} cannot be opened: {error}") from error
+            attempt += 1
+            time.sleep(0.5)  # of two processes that make the tables at once one fails; then they are there
+
+
+def _open(where: str) -> BaseStorage:
+    if "://" not in where:
+        return JournalStorage(JournalFileBackend(where))
+    waiting = {"connect_args": {"timeout": 60}} if where.startswith("sqlite") else {}  # for other writers
+    with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
+        return RDBStorage(where, engine_kwargs=waiting, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
 def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams, worker: int = 0) -> optuna.Study:

@@ -1,0 +1,266 @@
+"""compare over the real dvc: a repository whose one stage writes scores at once, in the form of the pipeline's.
+
+pytest tests/tools/test_compare.py
+"""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from src.errors import run
+from src.tools import compare
+from tests.conftest import ROOT, Ended
+
+PARAMS = """\
+model: tiny
+task: cls
+seed: 42
+prepare: {corpus: sample, fold: null}
+train: {epochs: 3, learning_rate: null, trainer: {}}
+"""
+
+PIPELINE = """\
+stages:
+  evaluate:
+    cmd: python stage.py
+    deps: [stage.py]
+    params: [model, task, seed, prepare, train]
+    outs: [metrics/evaluate.json: {cache: false}]
+metrics: [metrics/evaluate.json]
+"""
+
+STAGE = """\
+import json, os, pathlib, sys
+from ruamel.yaml import YAML
+
+params = YAML(typ="safe").load(pathlib.Path("params.yaml"))
+if params["model"] == "broken" and not (pathlib.Path(os.environ["DVC_ROOT"]) / ".dvc/tmp/mended").exists():
+    print(" 40%|####      | 4/10", file=sys.stderr)
+    sys.exit("error: out of luck")
+metrics = {"cls": "f1_macro", "span": "span_f1"}
+scores = {"baselines": {}}
+for task in params["task"].split("+"):
+    seen = 0.5 + params["seed"] / 100 + 0.1 * (params["model"] == "large") - 0.05 * ("+" in params["task"])
+    system = lambda seen, unseen: {
+        "test": {metrics[task]: seen}, "unseen": {metrics[task]: unseen}, "gap_absolute": seen - unseen
+    }
+    scores[task] = system(seen, seen / 2)
+    scores["baselines"][task] = {"majority": system(0.5, 0.5), "tfidf": system(0.75, 0.25)}
+pathlib.Path("metrics").mkdir(exist_ok=True)
+pathlib.Path("metrics/evaluate.json").write_text(json.dumps({} if params["model"] == "mute" else scores))
+"""
+
+
+def sh(command: str, cwd: Path) -> str:
+    """Runs a command and returns what it printed."""
+    done = subprocess.run(command, shell=True, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def finish(repository: Path) -> None:
+    """Runs what is queued, on two workers."""
+    sh("dvc queue start -j 2", repository)
+    deadline = time.monotonic() + 120
+    while "Queued" in (status := sh("dvc queue status", repository)) or "Running" in status:
+        assert time.monotonic() < deadline, status
+        if "Running" not in status:
+            sh("dvc queue start -j 2", repository)  # workers that were about to end take nothing more
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A repository after a grid of which all that can go wrong did; its last experiment is queued and not started."""
+    folder = tmp_path_factory.mktemp("grid")
+    for name, content in {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "stage.py": STAGE}.items():
+        (folder / name).write_text(content)
+    sh("git init -q && dvc init -q && dvc repro -q && git add -A && git commit -qm 'The baseline'", folder)
+    sh("dvc exp run --queue -n twice -S model=large -S seed=1", folder)
+    sh("dvc exp run --queue -S seed=1,2,3", folder)
+    sh("dvc exp run --queue -S task=cls+span -S model=large -S seed=1", folder)
+    sh("dvc exp run --queue -n broken -S model=broken -S seed=3", folder)
+    sh("dvc exp run --queue -n mute -S model=mute", folder)
+    sh("dvc exp run --queue -n twice -S model=large -S seed=2", folder)
+    finish(folder)
+    sh("dvc exp run --queue -n waiting -S seed=9", folder)
+    yield folder
+    sh("dvc queue stop --kill", folder)
+
+
+@pytest.fixture
+def tool(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Runs compare in a repository as its command line would: tool(grid, "--md")."""
+
+    def call(repository: Path, *arguments: str) -> Ended:
+        monkeypatch.chdir(repository)
+        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+        capfd.readouterr()
+        try:
+            run(compare.main)
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Ended(status, *capfd.readouterr())
+
+    return call
+
+
+Tool = Callable[..., Ended]
+
+
+def test_the_table_has_a_row_per_group_and_task_and_never_the_commit_itself(grid: Path, tool: Tool) -> None:
+    ended = tool(grid)
+    assert ended.status == 0
+    assert [" ".join(line.split()) for line in ended.out.splitlines()[2:]] == [
+        # seeds 1, 2, 3: 0.51, 0.52, 0.53; the commit itself has seed 42, 0.92, and is no experiment
+        "cls cls large f1_macro 1 0.610 * 0.750 tfidf 0.305 * 0.500 majority +0.305",
+        "cls cls tiny f1_macro 3 0.520 ± 0.010 0.750 tfidf 0.260 ± 0.005 0.500 majority +0.260 ± 0.005",
+        "cls cls+span large f1_macro 1 0.560 0.750 tfidf 0.280 0.500 majority +0.280",
+        "span cls+span large span_f1 1 0.560 0.750 tfidf 0.280 0.500 majority +0.280",
+        "* the best mean of its task on the same data",
+    ]
+
+
+def test_all_that_has_no_result_is_named_on_standard_error(grid: Path, tool: Tool) -> None:
+    warnings = tool(grid).err.splitlines()
+    assert all(line.startswith("WARNING: ") for line in warnings)
+    told = "\n".join(warnings)
+    assert "broken (model=broken, seed=3) failed: error: out of luck. See: dvc queue logs broken; " in told
+    assert "waiting (seed=9) is queued and not in the table" in told
+    assert "mute has no scores of task cls and is left out" in told
+    assert (
+        "groups have unequal runs: no run of seed=2; seed=3 in cls (task=cls, model=large), cls (task=cls+span" in told
+    )
+
+
+def test_of_two_experiments_under_one_name_the_lost_one_is_named_loudly(grid: Path, tool: Tool) -> None:
+    assert sh("dvc exp list --name-only", grid).split().count("twice") == 1
+    assert sh("dvc queue status", grid).count("twice") == 2
+    told = tool(grid).err
+    assert (
+        "twice (model=large, seed=2) IS LOST: it ended with success, but DVC keeps one result per name; "
+        "queue it again: dvc exp run --queue -S model=large -S seed=2\n"
+    ) in told
+    assert "RESULTS ARE MISSING: of 7 experiments that ended with success, 1 have no result" in told
+
+
+def test_every_format_holds_the_same_rows(grid: Path, tool: Tool) -> None:
+    assert tool(grid, "--md").out.count("\n| cls |") == 3
+    assert tool(grid, "--latex").out.count("\ncls & ") == 3
+    assert tool(grid, "--csv").out.count("\ncls,") == 3
+    ended = tool(grid, "--json")
+    found = json.loads(ended.out)
+    assert [row["task"] for row in found["rows"]] == ["cls", "cls", "cls", "span"]
+    assert found["rows"][1]["scores"]["seen"]["mean"] == pytest.approx(0.52)
+    assert [f"WARNING: {warning}" for warning in found["warnings"]] == ended.err.splitlines()
+
+
+def test_the_parameter_to_average_over_can_be_another(grid: Path, tool: Tool) -> None:
+    rows = json.loads(tool(grid, "--json", "--over", "seed,model", "--over", "task").out)["rows"]
+    assert [len(row["runs"]) for row in rows] == [5, 1]
+    rows = json.loads(tool(grid, "--json", "--over", "prepare.fold").out)["rows"]
+    assert {row["settings"]["seed"] for row in rows} == {1, 2, 3}
+
+
+def test_an_unknown_parameter_or_revision_ends_with_one_line_and_status_2(grid: Path, tool: Tool) -> None:
+    ended = tool(grid, "--over", "prepare.flod")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.splitlines()[-1].startswith(
+        "error: unknown parameter 'prepare.flod', did you mean 'prepare.fold'?"
+    )
+    ended = tool(grid, "--rev", "nowhere")
+    assert ended == (2, "", "error: DVC cannot list experiments: unknown Git revision 'nowhere'\n")
+
+
+def test_outside_of_a_repository_the_command_ends_with_one_line_and_status_2(tool: Tool, tmp_path: Path) -> None:
+    ended = tool(tmp_path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith("error: DVC cannot list experiments: you are not inside of a DVC repository")
+    sh("dvc init -q --no-scm", tmp_path)
+    ended = tool(tmp_path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+
+
+def test_a_commit_without_experiments_is_an_error_that_says_where_they_are(
+    grid: Path, tool: Tool, tmp_path: Path
+) -> None:
+    before = sh("git rev-parse --short=7 HEAD", grid).strip()
+    shutil.copytree(grid, tmp_path / "copy")
+    sh("git commit -q --allow-empty -m 'Later'", tmp_path / "copy")
+    ended = tool(tmp_path / "copy")
+    assert (ended.status, ended.out) == (2, "")
+    assert (
+        f"no experiments on HEAD; they belong to the commit that they were queued from, and are on: {before} (6)"
+        in (ended.err)
+    )
+    assert tool(tmp_path / "copy", "--rev", "HEAD~1").out == tool(grid).out
+
+
+def test_what_failed_or_was_lost_can_be_queued_again_by_the_line_that_is_printed(grid: Path, tool: Tool) -> None:
+    told = tool(grid).err
+    (grid / ".dvc/tmp/mended").touch()
+    again = [line.split("queue it again: ")[1] for line in told.splitlines() if "queue it again: " in line]
+    assert [shlex.split(line)[4:] for line in again] == [
+        ["-S", "model=broken", "-S", "seed=3"],
+        ["-S", "model=large", "-S", "seed=2"],
+    ]
+    for line in again:
+        sh(line, grid)
+    finish(grid)
+    told = tool(grid).err
+    assert not any(word in told for word in ("failed", "LOST", "MISSING", "queued"))
+
+
+def test_an_experiment_of_other_code_is_named(grid: Path, tool: Tool, tmp_path: Path) -> None:
+    shutil.copytree(grid, tmp_path / "copy")
+    (tmp_path / "copy/stage.py").write_text(STAGE.replace("seen / 2", "seen / 4"))
+    sh("dvc exp run -n edited -S seed=5", tmp_path / "copy")
+    assert "runs are not of the same code or data: stage.py in edited" in tool(tmp_path / "copy").err
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"model": "org/name", "seed": 1}, " -S model=org/name"),
+        ({"seed": 3, "model": None}, " -S seed=3 -S model=null"),
+        ({"model": "a,b"}, """ -S 'model="a,b"'"""),
+        ({"train.trainer.optim": "adafactor"}, " -S +train.trainer.optim=adafactor"),
+        ({"model": (1, "a")}, " -S 'model=[1, a]'"),
+    ],
+)
+def test_parameters_are_spelt_for_dvc(params: dict[str, object], expected: str) -> None:
+    baseline = {"model": "tiny", "seed": 1}
+    changed = {key: value for key, value in params.items() if baseline.get(key) != value}
+    assert compare._options(changed, baseline) == expected
+
+
+def test_the_last_line_of_a_log_that_reads_like_an_error_is_the_reason(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "error: early\nCUDA\ntorch.OutOfMemoryError: 3 GiB.\n 40%|##  \rERROR: failed to reproduce 'train'\n"
+    )
+    assert compare._reason(log) == "torch.OutOfMemoryError: 3 GiB"
+    log.write_text("Running stage\n 40%|##  \r 50%|##\nERROR: failed\n")
+    assert compare._reason(log) == "50%|##"
+    log.write_text("")
+    assert compare._reason(log) == "its log is empty"
+    assert compare._reason(tmp_path / "none") == "no log, so before its first stage"
+
+
+def test_what_was_lost_is_counted_even_when_git_has_forgotten_what_was_queued() -> None:
+    known = [compare.Run("twice", {"seed": 1}), compare.Run("other", {"seed": 3})]
+    tasks = [compare.Run("twice", {}), compare.Run("twice", {}), compare.Run("other", {"seed": 3})]
+    assert [found.run.name for found in compare._lost(tasks, known)] == ["twice"]
+
+
+def test_the_command_never_imports_torch() -> None:
+    code = "import sys, src.tools.compare; sys.exit(bool({'torch', 'transformers', 'sklearn'} & set(sys.modules)))"
+    sh(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}", ROOT)
