@@ -14,7 +14,7 @@ from src import config, tasks
 from src.config import Params
 from src.errors import UserError, run
 from src.files import atomic_folder, read_json, read_yaml, write_json, write_yaml
-from src.modeling import encoders
+from src.modeling import encoders, trials
 from src.records import read_examples
 
 
@@ -34,20 +34,18 @@ def main() -> None:
     with atomic_folder(arguments.out) as folder:
         if params.hpo.mode == "search":
             overrides = _search(params, encoder, labels, arguments.data, folder)
-        elif params.hpo.mode == "tuned":
-            overrides = _tuned(params, arguments.tuned)
-            write_yaml(folder / "best.yaml", overrides, remark=f"from {arguments.tuned}")
         else:
-            overrides = {}
+            overrides = _tuned(params, arguments.tuned) if params.hpo.mode == "tuned" else {}
+            params.train.overridden(overrides, arguments.tuned)
             write_yaml(folder / "best.yaml", overrides)
-        params.train.overridden(overrides, arguments.tuned)
+            trials.write(folder, [], params.hpo.space)
     print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
 
 
 def _search(
     params: Params, encoder: encoders.Encoder, labels: dict[str, list[str]], data: Path, out: Path
 ) -> dict[str, Any]:
-    from src.modeling import search, study, trials
+    from src.modeling import search, study
 
     files = [data / "train.jsonl", data / "validation.jsonl"]
     studies = search.search(
@@ -64,7 +62,7 @@ def _search(
     winner, best = search.best(studies)
     saved, planned = trials.saved_epochs(studies)
     print(f"pruning saved {saved} of {planned} epochs")
-    trials.write(out, studies)
+    trials.write(out, studies, params.hpo.space)
     write_yaml(out / "best.yaml", best.params, remark=f"score {best.value}, study {winner.study_name}")
     found = {
         "model": params.model,

@@ -171,7 +171,7 @@ def test_data_are_tokenised_once_for_all_trials(job: MakeJob, monkeypatch: pytes
 
 def test_trials_become_tables_and_plots_that_need_no_network(job: MakeJob, tmp_path: Path) -> None:
     studies = search.search(job({"hpo.pruner": "none"}))
-    trials.write(tmp_path / "out", studies)
+    trials.write(tmp_path / "out", studies, ["learning_rate", "epochs"])
     with (tmp_path / "out/trials.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["score"]) for row in rows] == [trial.value for trial in studies[0].trials]
