@@ -6,8 +6,9 @@ means is said once, in params.yaml.
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from src.errors import UserError, unknown_name
 from src.files import read_yaml
@@ -97,6 +98,8 @@ class TrainParams(Section):
         Raises:
             UserError: `overrides` holds a key that is none of `train`, or a value that is not legal.
         """
+        if not isinstance(overrides, dict):
+            raise UserError(f"{source}: a mapping of keys of train is expected, not {overrides!r}")
         return parse(TrainParams, {**self.model_dump(), **overrides}, source)
 
 
@@ -118,11 +121,25 @@ class Range(Section):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> "Range":
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"step: {self.step} is not above 0")
+        if isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, float):
+            raise ValueError(f"step: {self.step} is no whole number, as low and high are")
         if self.low >= self.high:
             raise ValueError(f"low: {self.low} is not below high: {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("log: true needs low > 0 and no step")
         return self
+
+
+def _kind_of_domain(value: Any) -> str:
+    return "list" if isinstance(value, list) else "range"
+
+
+Domain = Annotated[
+    Annotated[list[Choice], Field(min_length=1), Tag("list")] | Annotated[Range, Tag("range")],
+    Discriminator(_kind_of_domain),
+]
 
 
 class HpoParams(Section):
@@ -136,7 +153,19 @@ class HpoParams(Section):
     pruner: Literal["median", "hyperband", "none"]
     max_failures: Positive
     storage: str | None
-    space: dict[str, Annotated[list[Choice], Field(min_length=1)] | Range]
+    space: dict[str, Domain]
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "HpoParams":
+        if self.mode == "search" and not self.space:
+            raise ValueError("hpo.mode: search needs a key in hpo.space")
+        if self.rounds > 1 and not any(isinstance(domain, Range) for domain in self.space.values()):
+            raise ValueError(f"hpo.rounds: {self.rounds} narrows ranges, but hpo.space has lists of values alone")
+        if self.storage is not None and "://" not in self.storage and not self.storage.endswith(".log"):
+            raise ValueError(f"hpo.storage: {self.storage} is neither a URL nor the path of a journal file (*.log)")
+        if self.storage is not None and urlsplit(self.storage).password:
+            raise ValueError("hpo.storage holds a password, which Git and DVC would keep; use ~/.pgpass or PGPASSWORD")
+        return self
 
 
 class EvaluateParams(Section):
@@ -192,17 +221,18 @@ def parse(section: type[S], value: Any, source: Path) -> S:
 
 def _explain(section: type[Section], error: ValidationError) -> str:
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")  # a misspelt key is missing too
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(str(part) for part in first["loc"] if part not in ("list", "range"))
     if first["type"] == "extra_forbidden":
         parent: Any = section
         for part in first["loc"][:-1]:
-            parent = parent.model_fields[part].annotation
+            parent = parent.model_fields[part].annotation if part in getattr(parent, "model_fields", {}) else Range
         place = key.removesuffix(str(first["loc"][-1]))
         return str(unknown_name("key", key, [place + name for name in parent.model_fields]))
     if first["type"] == "missing":
         return f"key '{key}' is missing; add it"
     if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
+        message = str(first["ctx"]["error"])
+        return f"{key}: {message}" if len(first["loc"]) > 1 else message
     if first["type"] == "model_type":
         return f"{key or 'the file'}: a mapping of keys is expected, not {first['input']!r}"
     return f"{key or 'the file'}: {first['msg']}, not {first['input']!r}"

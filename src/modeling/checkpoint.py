@@ -91,6 +91,7 @@ def create(
         config = _pretrained(AutoConfig, encoder.source, origin)
         tokenizer = _pretrained(AutoTokenizer, encoder.source, origin)
     _check(encoder, tokenizer, config, labels)
+    _check_vocabulary(encoder.source, tokenizer, config)
     assemble = _single if len(labels) == 1 else _joint
     model = assemble(encoder, config, labels, origin)
     if max_length > _positions(model):
@@ -102,7 +103,7 @@ def create(
 def _pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
     try:
         return auto_class.from_pretrained(source, **origin, **options)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "custom code" in reason or "trust_remote_code" in reason:
             raise UserError(
@@ -127,6 +128,13 @@ def _check(
         )
     if config.model_type == JointConfig.model_type:
         raise UserError(f"the model in {encoder.source} is a joint model, from which no other can be started")
+
+
+def _check_vocabulary(source: str | Path | None, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:
+    """Refuses a folder whose tokenizer is missing: transformers makes one of a few entries in its place."""
+    rows = getattr(config, "vocab_size", None)
+    if rows is not None and len(tokenizer) < rows / 2:
+        raise UserError(f"{source} holds no tokenizer for its model: {len(tokenizer)} sub-words, {rows} embeddings")
 
 
 def _positions(model: PreTrainedModel) -> int:
@@ -167,7 +175,7 @@ def _joint(
     return model
 
 
-def load(folder: Path) -> Checkpoint:
+def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint:
     """Loads a saved checkpoint: a joint model of ours, or any transformers checkpoint of a task's class.
 
     Raises:
@@ -175,15 +183,17 @@ def load(folder: Path) -> Checkpoint:
     """
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no model; train one: dvc repro train, or fetch it: dvc pull")
-    tokenizer = _pretrained(AutoTokenizer, folder, {})
+    origin = {"trust_remote_code": trust_remote_code}
+    tokenizer = _pretrained(AutoTokenizer, folder, origin)
     raw = read_json(folder / "config.json")
     if raw.get("model_type") == JointConfig.model_type:
         model = _pretrained(JointModel, folder, {})
         labels = model.config.task_labels
     else:
         task = _task_of(folder, raw)
-        model = _pretrained(getattr(transformers, task.auto_class), folder, {})
+        model = _pretrained(getattr(transformers, task.auto_class), folder, origin)
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
+    _check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
     return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, _positions(model)))
 
 

@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.utils import logging as transformers_logging
 
 from src.config import Params, Range
-from src.errors import UserError
+from src.errors import UserError, run
 from src.modeling import checkpoint, study
 from src.modeling.batches import Encoded, encode
 from src.modeling.checkpoint import Checkpoint
@@ -45,10 +45,11 @@ class Job:
     files: Sequence[Path]
     folder: Path
 
-    def study_name(self, space: Space) -> str:
-        """Returns the name of the study that searches a space."""
+    def study_name(self, space: Space, number: int = 1) -> str:
+        """Returns the name of the study that searches a space in a round."""
         hpo = self.params.hpo
         settings = {
+            "round": number,
             "model": self.params.model,
             "task": self.params.task,
             "train": self.params.train.model_dump(),
@@ -67,19 +68,28 @@ def search(job: Job) -> list[optuna.Study]:
         UserError: hpo.max_failures trials failed in a row, or none was finished.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads half-way
-    helpers = [context.Process(target=_rounds, args=(job, worker)) for worker in range(1, job.params.hpo.workers)]
+    helpers = [context.Process(target=_help, args=(job,)) for _ in range(1, job.params.hpo.workers)]
+    threads = torch.get_num_threads()
     for helper in helpers:
         helper.start()
     try:
-        studies = _rounds(job, worker=0)
+        studies = _rounds(job)
     finally:
+        torch.set_num_threads(threads)
         for helper in helpers:
             helper.terminate()  # they have nothing left to do, or the search has failed
             helper.join()
     return studies
 
 
-def _rounds(job: Job, worker: int) -> list[optuna.Study]:
+def _help(job: Job) -> None:
+    def work() -> None:
+        _rounds(job)
+
+    run(work)
+
+
+def _rounds(job: Job) -> list[optuna.Study]:
     hpo = job.params.hpo
     torch.set_num_threads(max(1, torch.get_num_threads() // hpo.workers))
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # failures are told below, in one line each
@@ -87,15 +97,16 @@ def _rounds(job: Job, worker: int) -> list[optuna.Study]:
     transformers_logging.disable_progress_bar()
     kept_in = study.storage(hpo.storage, job.folder)
     space: Space = hpo.space
-    studies = []
+    studies: list[optuna.Study] = []
     objective = _Objective(job)
     for number in range(1, hpo.rounds + 1):
-        current = study.open_study(job.study_name(space), kept_in, hpo, worker)
-        if worker == 0:
+        if number > 1:
+            space = study.narrowed(space, studies[-1].get_trials(states=(TrialState.COMPLETE,)))
+        current = study.open_study(job.study_name(space, number), kept_in, hpo)
+        if multiprocessing.parent_process() is None:
             print(f"round {number} of {hpo.rounds}: study {current.study_name}, {_plan(current, job)}", flush=True)
         _work(current, objective, space, job)
         studies.append(current)
-        space = study.narrowed(space, current.get_trials(states=(TrialState.COMPLETE,)))
     return studies
 
 
@@ -112,6 +123,7 @@ def _plan(current: optuna.Study, job: Job) -> str:
 def _work(current: optuna.Study, objective: "_Objective", space: Space, job: Job) -> None:
     wanted = job.params.hpo.n_trials
     parent = multiprocessing.parent_process()
+    waits = False
     while len(study.finished(current)) < wanted:
         if parent is not None and not parent.is_alive():
             raise SystemExit(1)
@@ -120,8 +132,16 @@ def _work(current: optuna.Study, objective: "_Objective", space: Space, job: Job
             objective.space = space
             current.optimize(objective, n_trials=1, catch=(Exception,))
             _stop_after_failures(current, job.params.hpo.max_failures)
-        else:
-            time.sleep(0.5)  # other processes have the last trials in hand
+        else:  # other processes have the last trials in hand
+            if not waits:
+                running = [f"{t.number} of {t.user_attrs.get('process')}" for t in _running(current)]
+                print(f"waiting for the trials {', '.join(running)}", flush=True)
+            waits = True
+            time.sleep(0.5)
+
+
+def _running(current: optuna.Study) -> list[FrozenTrial]:
+    return current.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
 def _stop_after_failures(current: optuna.Study, limit: int) -> None:
@@ -136,7 +156,7 @@ class _Objective:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.space: Space = job.params.hpo.space
-        self.encoded: dict[int, tuple[Encoded, Encoded]] = {}
+        self.encoded: dict[tuple[int, str | None], tuple[Encoded, Encoded]] = {}
 
     def __call__(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("process", study.this_process())
@@ -154,6 +174,7 @@ class _Objective:
 
     def _train(self, trial: optuna.Trial) -> float:
         params = self.job.params
+        trial.study.sampler = study.sampler(params.hpo, trial.number)
         values = study.suggest(trial, self.space)
         chosen = params.train.overridden(values, Path("hpo.space"))
         trial.set_user_attr("epochs", chosen.epochs)
@@ -166,7 +187,7 @@ class _Objective:
             revision=chosen.revision,
             trust_remote_code=chosen.trust_remote_code,
         )
-        train, validation = self._encoded(made)
+        train, validation = self._encoded(made, chosen.revision)
         pruning = Pruning(trial)
         result = fit(
             made,
@@ -182,10 +203,11 @@ class _Objective:
             raise optuna.TrialPruned
         return result.primary
 
-    def _encoded(self, made: Checkpoint) -> tuple[Encoded, Encoded]:
-        if made.max_length not in self.encoded:
-            self.encoded[made.max_length] = (encode(made, self.job.train), encode(made, self.job.validation))
-        return self.encoded[made.max_length]
+    def _encoded(self, made: Checkpoint, revision: str | None) -> tuple[Encoded, Encoded]:
+        key = made.max_length, revision
+        if key not in self.encoded:
+            self.encoded[key] = (encode(made, self.job.train), encode(made, self.job.validation))
+        return self.encoded[key]
 
 
 class _SuperfluousError(Exception):
@@ -207,8 +229,9 @@ class Pruning(TrainerCallback):
         metrics: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        self.trial.report((metrics or {})["eval_primary"], step=round(state.epoch or 0))
-        if self.trial.should_prune():
+        epoch = round(state.epoch or 0)
+        self.trial.report((metrics or {})["eval_primary"], step=epoch)
+        if epoch < args.num_train_epochs and self.trial.should_prune():  # nothing is saved by pruning the last
             self.pruned = True
             control.should_training_stop = True
 
@@ -221,5 +244,8 @@ def best(studies: Sequence[optuna.Study]) -> tuple[optuna.Study, FrozenTrial]:
     """
     found = [(current, trial) for current in studies for trial in current.get_trials(states=(TrialState.COMPLETE,))]
     if not found:
-        raise UserError("no trial was completed: all failed or were pruned; see trials.csv, raise hpo.n_trials")
+        errors = [trial.user_attrs["error"] for current in studies for trial in study.finished(current)[-1:]
+                  if "error" in trial.user_attrs]  # fmt: skip
+        reason = f"the last failed: {errors[-1]}" if errors else "all were pruned: raise hpo.n_trials"
+        raise UserError(f"no trial was completed; {reason}")
     return max(found, key=lambda pair: pair[1].value or 0.0)

@@ -26,6 +26,7 @@ from src.errors import UserError
 
 Space = Mapping[str, Sequence[Any] | Range]
 HEARTBEAT = 10  # seconds between signs of life of a trial in a data base
+CLOCK = 5  # seconds by which the clock of a machine may be set right while a search runs
 ATTEMPTS = 3  # to open a storage
 GRACE = 60  # seconds without one after which a trial of another machine is given up
 
@@ -47,7 +48,8 @@ def storage(where: str | None, folder: Path) -> BaseStorage:
     """Opens the storage of studies.
 
     Args:
-        where: URL of a data base, path of a journal file, or None for SQLite in `folder`.
+        where: URL of a data base, path of a journal file (*.log), or None for SQLite in `folder`; paths are relative
+            to the parent of `folder`, which outlives the folder of a queued experiment.
 
     Raises:
         UserError: the storage cannot be opened.
@@ -55,6 +57,10 @@ def storage(where: str | None, folder: Path) -> BaseStorage:
     if where is None:
         folder.mkdir(parents=True, exist_ok=True)
         where = f"sqlite:///{(folder / 'studies.db').resolve()}"
+    elif "://" not in where:
+        where = str((folder.parent / where).resolve())
+    elif where.startswith("sqlite:///"):
+        where = f"sqlite:///{(folder.parent / where.removeprefix('sqlite:///')).resolve()}"
     attempt = 1
     while True:
         try:
@@ -74,17 +80,16 @@ def _open(where: str) -> BaseStorage:
         return RDBStorage(where, engine_kwargs=waiting, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
-def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams, worker: int = 0) -> optuna.Study:
-    """Opens a study, or begins it.
+def sampler(params: HpoParams, number: int) -> optuna.samplers.BaseSampler:
+    """Makes the sampler of one trial: its seed is the trial's own, so that no process or restart repeats a draw."""
+    seed = (params.seed + number) % 2**32
+    if params.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=params.startup_trials)
 
-    Args:
-        worker: number of the process; gives each sampler its own seed.
-    """
-    seed = params.seed + worker
-    samplers = {
-        "tpe": lambda: optuna.samplers.TPESampler(seed=seed, n_startup_trials=params.startup_trials),
-        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
-    }
+
+def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams) -> optuna.Study:
+    """Opens a study, or begins it."""
     pruners = {
         "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=params.startup_trials),
         "hyperband": lambda: optuna.pruners.HyperbandPruner(),
@@ -93,7 +98,7 @@ def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams, worker:
     return optuna.create_study(
         study_name=study_name,
         storage=kept_in,
-        sampler=samplers[params.sampler](),
+        sampler=sampler(params, number=0),
         pruner=pruners[params.pruner](),
         direction="maximize",
         load_if_exists=True,
@@ -132,16 +137,16 @@ def this_process() -> str:
 
 def _alive(process: str) -> bool:
     _, pid, started = process.rsplit(":", 2)
-    return _started(int(pid)) == started
+    return abs(_started(int(pid)) - float(started)) < CLOCK
 
 
-def _started(pid: int) -> str:
-    """When a process of this machine started, for its number is soon given to another; empty for one that is gone."""
+def _started(pid: int) -> float:
+    """When a process of this machine started, for its number is soon given to another; 0 for one that is gone."""
     try:
         process = psutil.Process(pid)
-        return "" if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
-        return ""
+        return 0.0
 
 
 def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
@@ -162,6 +167,8 @@ def narrowed(space: Space, trials: Sequence[FrozenTrial]) -> dict[str, Sequence[
 
     Lists of values stay as they are.
     """
+    if len(trials) < 2:
+        return dict(space)
     best = sorted(trials, key=lambda trial: (-(trial.value or 0.0), trial.number))[: max(2, len(trials) // 4)]
     found: dict[str, Sequence[Any] | Range] = dict(space)
     for key, domain in space.items():

@@ -47,7 +47,7 @@ def _search(
 ) -> dict[str, Any]:
     from src.modeling import search, study
 
-    files = [data / "train.jsonl", data / "validation.jsonl"]
+    files = [data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
     studies = search.search(
         search.Job(
             params=params,
@@ -59,9 +59,9 @@ def _search(
             folder=Path(os.environ.get("DVC_ROOT", ".")) / ".studies",
         )
     )
-    winner, best = search.best(studies)
     saved, planned = trials.saved_epochs(studies)
     print(f"pruning saved {saved} of {planned} epochs")
+    winner, best = search.best(studies)
     trials.write(out, studies, params.hpo.space)
     write_yaml(out / "best.yaml", best.params, remark=f"score {best.value}, study {winner.study_name}")
     found = {
@@ -70,7 +70,8 @@ def _search(
         "study": winner.study_name,
         "trial": best.number,
         "score": best.value,
-        "finished_trials": len(study.finished(winner)),
+        "finished_trials": len([trial for trial in study.finished(winner) if trial.state.name != "FAIL"]),
+        "n_trials": params.hpo.n_trials,
         "epochs_planned": planned,
         "epochs_saved_by_pruning": saved,
     }

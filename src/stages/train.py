@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from dvclive import Live
+from filelock import FileLock
 from transformers import set_seed
 from transformers.utils import logging
 
@@ -51,31 +53,33 @@ def main() -> None:
     )
     check(model, validation, chosen)
     state = _state_folder(params, chosen, arguments.data)
-    with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
-        result = fit(
-            model,
-            encode(model, train),
-            encode(model, validation),
-            chosen,
-            learning_rate=learning_rate,
-            seed=params.seed,
-            state_folder=state,
-            callbacks=[LiveCallback(live)],
-        )
-        live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
-    with atomic_folder(arguments.model) as folder:
-        model.save(folder)
-    environment = {
-        **hardware.describe(),
-        "precision": hardware.precision(chosen.precision),
-        "learning_rate": learning_rate,
-        "steps": result.steps,
-        "seconds": result.seconds,
-        "samples_per_second": result.samples_per_second,
-        "peak_memory_mib": hardware.peak_memory_mib(),
-    }
-    write_json(arguments.environment, environment)
-    shutil.rmtree(state, ignore_errors=True)
+    lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
+    with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
+        with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
+            result = fit(
+                model,
+                encode(model, train),
+                encode(model, validation),
+                chosen,
+                learning_rate=learning_rate,
+                seed=params.seed,
+                state_folder=state,
+                callbacks=[LiveCallback(live)],
+            )
+            live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
+        with atomic_folder(arguments.model) as folder:
+            model.save(folder)
+        environment = {
+            **hardware.describe(),
+            "precision": hardware.precision(chosen.precision),
+            "learning_rate": learning_rate,
+            "steps": result.steps,
+            "seconds": result.seconds,
+            "samples_per_second": result.samples_per_second,
+            "peak_memory_mib": hardware.peak_memory_mib(),
+        }
+        write_json(arguments.environment, environment)
+        shutil.rmtree(state, ignore_errors=True)
 
 
 def _state_folder(params: Params, chosen: TrainParams, data: Path) -> Path:

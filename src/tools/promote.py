@@ -24,13 +24,14 @@ def main() -> None:
     arguments = parser.parse_args()
 
     params = config.load(arguments.params)
-    study = _finished_study(arguments.search / "study.json", params.hpo.n_trials)
+    study = _finished_study(arguments.search / "study.json")
     best = read_yaml(arguments.search / "best.yaml")
     params.train.overridden(best, arguments.search / "best.yaml")
 
     before = arguments.tuned.read_text(encoding="utf-8") if arguments.tuned.is_file() else ""
     tuned = read_yaml(arguments.tuned, comments=True) if before else {}
-    tuned = tuned or {}
+    if tuned is None:  # not `or`: an empty mapping keeps the remarks above it
+        tuned = {}
     tuned.setdefault(study["model"], {})[study["task"]] = best
     write_yaml(arguments.tuned, tuned)
     after = arguments.tuned.read_text(encoding="utf-8")
@@ -38,14 +39,14 @@ def main() -> None:
     print("".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), *names)) or "nothing changed")
 
 
-def _finished_study(path: Path, wanted: int) -> dict[str, Any]:
+def _finished_study(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path.parent} comes from no search: run one first, with -S hpo.mode=search")
     study: dict[str, Any] = read_json(path)
-    if study["finished_trials"] < wanted:
+    if study["finished_trials"] < study["n_trials"]:
         raise UserError(
-            f"study {study['study']} has {study['finished_trials']} finished trials of hpo.n_trials: {wanted}; "
-            f"run the search again, it goes on to {wanted}"
+            f"study {study['study']} has {study['finished_trials']} finished trials of hpo.n_trials: "
+            f"{study['n_trials']}; run the search again, it goes on to that number"
         )
     return study
 

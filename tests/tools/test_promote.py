@@ -13,7 +13,14 @@ from src.tools import promote
 from tests.conftest import Ended, ParamsFile
 
 BEST = {"learning_rate": 3e-05, "epochs": 5}
-STUDY = {"model": "tiny", "task": "cls", "study": "tiny-cls-0123456789ab", "score": 0.9, "finished_trials": 15}
+STUDY = {
+    "model": "tiny",
+    "task": "cls",
+    "study": "tiny-cls-0123456789ab",
+    "score": 0.9,
+    "finished_trials": 15,
+    "n_trials": 15,
+}
 TUNED = "# kept by hand\ndictabert:\n  cls: {learning_rate: 2e-5}  # from a paper\ntiny:\n  span:\n    epochs: 3\n"
 
 
