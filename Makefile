@@ -7,7 +7,7 @@ SHELL := bash
 .PHONY: help repro test lint drive clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s%s\n", $$1, $$2}'
 
 repro: .venv/installed ## set up, then run the pipeline: prepare, hpo, train, evaluate
 	dvc repro
@@ -23,7 +23,8 @@ lint: .venv/installed-dev ## ruff, mypy, import-linter
 	lint-imports
 
 drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> [CREDENTIALS=<service account file>]
-	@test -n "$(FOLDER)" || { echo "error: make drive needs FOLDER=<id>, the last part of the folder's address" >&2; exit 2; }
+	@[[ "$(FOLDER)" =~ ^[A-Za-z0-9_-]+$$ ]] || { echo "error: make drive needs FOLDER=<id>, the last part of the folder's address, not '$(FOLDER)'" >&2; exit 2; }
+	@test -z "$(CREDENTIALS)" -o -f "$(CREDENTIALS)" || { echo "error: there is no file CREDENTIALS=$(CREDENTIALS)" >&2; exit 2; }
 	dvc remote modify --local drive url gdrive://$(FOLDER)
 	$(if $(CREDENTIALS),dvc remote modify --local drive gdrive_use_service_account true)
 	$(if $(CREDENTIALS),dvc remote modify --local drive gdrive_service_account_json_file_path '$(abspath $(CREDENTIALS))')

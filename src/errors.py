@@ -29,3 +29,6 @@ def run(main: Callable[[], None]) -> None:
     except UserError as error:
         print(f"error: {' '.join(line.strip() for line in str(error).splitlines() if line.strip())}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("error: interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)

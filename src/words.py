@@ -76,7 +76,7 @@ def follows(previous: str, tag: str) -> bool:
     """Says whether `tag` may stand behind `previous` (an O at the start) in IOB2."""
     prefix, _, label = tag.partition("-")
     if prefix in ("O", "B"):
-        return bool(label) == (prefix == "B")
+        return tag == "O" or (prefix == "B" and bool(label))
     return prefix == "I" and previous in (f"B-{label}", f"I-{label}")
 
 

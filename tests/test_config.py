@@ -286,3 +286,27 @@ def test_an_override_that_is_not_legal_names_where_it_comes_from(
     assert message.startswith("somewhere/tuned.yaml: ")
     for fragment in fragments:
         assert fragment in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hpo.space.learning_rate": {"low": 1e-5, "hihg": 1e-3}}, ["learning_rate.hihg", "learning_rate.high"]),
+        ({"hpo.space.learning_rate": {"low": 1.0, "high": 0.5}}, ["hpo.space.learning_rate", "not below high"]),
+        ({"hpo.space.learning_rate": {"low": 0.1, "high": 0.5, "step": -1.0}}, ["step", "not above 0"]),
+        ({"hpo.space.epochs": 3}, ["hpo.space.epochs", "mapping"]),
+        ({"hpo.space": {"epoch": [1]}}, ["'epoch'", "did you mean 'epochs'"]),
+        ({"hpo.space": {"epochs": [0]}}, ["hpo.space.epochs", "0"]),
+        ({"hpo.space": {}, "hpo.mode": "search"}, ["hpo.mode: search", "hpo.space"]),
+        ({"hpo.space": {"epochs": [1, 2]}, "hpo.rounds": 2}, ["hpo.rounds", "hpo.space"]),
+        ({"hpo.storage": "postgresql://me:secret@host/db"}, ["hpo.storage", "PGPASSWORD"]),
+        ({"hpo.storage": "studies.db"}, ["hpo.storage", "*.log"]),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_and_no_secret_is_shown(
+    changes: dict[str, Any], words: list[str], params_file: ParamsFile
+) -> None:
+    message = refusal(params_file(changes))
+    for word in words:
+        assert word in message
+    assert "secret" not in message

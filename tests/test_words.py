@@ -202,3 +202,7 @@ def test_the_tags_of_the_sample_come_back_from_their_spans() -> None:
         tags = row.example.tags or []
         assert invalid_tag(tags) is None, row.place
         assert tags_of(spans_of(tags), len(tags)) == tags, row.place
+
+
+def test_a_tag_needs_its_label_and_o_has_none() -> None:
+    assert invalid_tag(["O-"]) == invalid_tag(["O-X"]) == invalid_tag(["B"]) == invalid_tag(["B-"]) == 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import UserError
-from src.words import invalid_tag, locate
+from src.words import invalid_tag, locate, spans_of
 
 NEAR = 0.8  # Jaccard similarity of character 5-grams from which two texts count as near-duplicates
 GRAM = 5
@@ -76,6 +76,19 @@ def check_leaks(rows: Sequence[Row]) -> None:
     for group, found in places.items():
         if len(found) == 2:
             raise found[True].refuse("group", f"a leak: the unseen group {group!r} stands in {found[False].place} too")
+
+
+def check_kinds(rows: Sequence[Row]) -> None:
+    """Checks that train shows every kind of span.
+
+    Raises:
+        UserError: a row of another split has a kind that none of train has.
+    """
+    kinds = {row.example.id: {kind for _, _, kind in spans_of(row.example.tags or [])} for row in rows}
+    known = {kind for row in rows if row.example.split == "train" for kind in kinds[row.example.id]}
+    for row in rows:
+        if kinds[row.example.id] - known:
+            raise row.refuse("tags", f"train has no span of this kind; it has {', '.join(sorted(known)) or 'none'}")
 
 
 def check_sizes(rows: Sequence[Row], unseen_groups: Sequence[str]) -> None:

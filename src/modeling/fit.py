@@ -4,6 +4,8 @@ Models are chosen by the mean of the tasks' primary metrics on validation, which
 do for the test splits.
 """
 
+import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +137,7 @@ def _last_state(folder: Path) -> Path | None:
 def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path | None) -> TrainingArguments:
     precision = hardware.precision(params.precision)
     ours: dict[str, Any] = {
-        "output_dir": str(folder) if folder else None,
+        "output_dir": str(folder) if folder else tempfile.gettempdir(),  # where nothing is kept, none is written
         "seed": seed,
         "data_seed": seed,
         "learning_rate": learning_rate,
@@ -221,9 +223,15 @@ class _Trainer(transformers.Trainer):
         return (loss, logits) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        loss = self._validation_loss()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"training diverged: the validation loss is {loss} after epoch {self.state.epoch:g}; "
+                "lower train.learning_rate or train.max_grad_norm"
+            )
         rows = predict_encoded(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         scores = validation_scores(self.checkpoint.tasks, rows)
-        metrics = {"eval_loss": self._validation_loss()} | {f"eval_{name}": value for name, value in scores.items()}
+        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in scores.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics

@@ -11,11 +11,11 @@ from typing import Any
 
 from transformers.utils import logging
 
-from src import config
+from src import config, tasks
 from src.analysis import scores
 from src.analysis.baselines import BASELINES
-from src.errors import run
-from src.files import atomic_folder, write_csv, write_json
+from src.errors import UserError, run
+from src.files import atomic_folder, read_json, write_csv, write_json
 from src.modeling import checkpoint, hardware
 from src.modeling.predict import predict
 from src.records import Prediction, read_examples, write_predictions
@@ -36,15 +36,17 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, required=True, help="folder to write the data of plots to")
     arguments = parser.parse_args()
 
-    params = config.load(arguments.params).evaluate
+    all_params = config.load(arguments.params)
+    params = all_params.evaluate
     logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
-    trained = checkpoint.load(arguments.model)
+    trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
     trained.model.to(hardware.device())
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
     examples = {split: found for split, found in examples.items() if found}  # not every corpus holds groups out
     rows = {split: predict(trained, found, params.batch_size) for split, found in examples.items()}
 
+    _check_labels(trained.labels, tasks.label_sets(trained.tasks, train, read_json(arguments.data / "labels.json")))
     results: dict[str, Any] = {"baselines": {}}
     for task in trained.tasks:
         labels = trained.labels[task.name]
@@ -62,6 +64,15 @@ def main() -> None:
         _write_plots(folder, trained.tasks, rows)
     write_json(arguments.metrics, results)
     print(summary(results, trained.tasks))
+
+
+def _check_labels(model: Mapping[str, Sequence[str]], data: Mapping[str, Sequence[str]]) -> None:
+    for name, labels in model.items():
+        if set(labels) != set(data[name]):
+            raise UserError(
+                f"the model has the labels {', '.join(labels)} for task '{name}', the data have "
+                f"{', '.join(data[name])}; train it on these data: dvc repro"
+            )
 
 
 def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequence[Prediction]]) -> None:

@@ -30,6 +30,7 @@ def main() -> None:
     checks.check_leaks(rows)
     rows = split.subset(rows, params.max_samples, params.split_seed)
     checks.check_sizes(rows, unseen)
+    checks.check_kinds(rows)
     near = checks.near_duplicates(rows)
 
     examples = [row.example for row in rows]

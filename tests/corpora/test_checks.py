@@ -14,7 +14,7 @@ import pytest
 
 from src import corpora
 from src.corpora import corpus_file
-from src.corpora.checks import check_leaks, check_rows, check_sizes, near_duplicates, normalised
+from src.corpora.checks import check_kinds, check_leaks, check_rows, check_sizes, near_duplicates, normalised
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import UserError
@@ -215,3 +215,13 @@ def test_two_texts_are_this_similar(first: str, second: str, similarity: float |
 def test_the_most_similar_pairs_come_first() -> None:
     found = near_duplicates(texts("abcdefghi", "abcdefgh", "qwertyuiop", "qwertyuiop"))
     assert found == [("r4", "r5", 1.0), ("r2", "r3", 0.8)]
+
+
+def test_a_kind_of_span_that_train_does_not_have_is_refused() -> None:
+    rows = [
+        row(2, tokens=["a"], tags=["B-IDIOM"]),
+        row(3, split="validation", tokens=["a"], tags=["B-METAPHOR"]),
+    ]
+    check_kinds(rows[:1])
+    with pytest.raises(UserError, match=r"row 3.*it has IDIOM"):
+        check_kinds(rows)

@@ -87,7 +87,8 @@ def test_the_number_of_trials_and_workers_is_no_setting_of_a_study(job: MakeJob)
 
 
 def test_two_processes_share_a_study_and_make_no_trial_too_many(job: MakeJob) -> None:
-    made = job({"hpo.n_trials": 8, "hpo.space": {"epochs": [3]}})
+    space = {"learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}, "epochs": [3]}
+    made = job({"hpo.n_trials": 8, "hpo.space": space})
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=search.search, args=(made,)) for _ in range(2)]
     for process in processes:
@@ -98,6 +99,19 @@ def test_two_processes_share_a_study_and_make_no_trial_too_many(job: MakeJob) ->
     done = study.finished(current)
     assert len(done) == 8
     assert len({trial.user_attrs["process"] for trial in done}) == 2
+    assert len({trial.params["learning_rate"] for trial in done}) == 8, "two processes drew the same values"
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_search_that_goes_on_repeats_no_draw(sampler: str, job: MakeJob) -> None:
+    search.search(job({"hpo.n_trials": 2, "hpo.sampler": sampler}))
+    (current,) = search.search(job({"hpo.n_trials": 4, "hpo.sampler": sampler}))
+    assert len({trial.params["learning_rate"] for trial in current.trials}) == 4
+
+
+def test_a_search_whose_trials_all_fail_says_why(job: MakeJob) -> None:
+    with pytest.raises(UserError, match=r"no trial was completed; the last failed: UserError: train\.max_length: 600"):
+        search.best(search.search(job({"hpo.n_trials": 2, "train.max_length": 600, "hpo.space": {"epochs": [1]}})))
 
 
 def test_the_helpers_of_a_search_end_with_it(job: MakeJob) -> None:

@@ -71,6 +71,7 @@ def test_an_empty_or_missing_file_is_begun(before: str | None, promoted: Any, tm
     promoted(tuned=before)
     found = YAML(typ="safe", pure=True).load(tmp_path / "tuned.yaml")
     assert found == {"tiny": {"cls": {"learning_rate": 3e-05, "epochs": 5}}}
+    assert "only a remark" not in (before or "") or "# only a remark" in (tmp_path / "tuned.yaml").read_text()
 
 
 def test_a_second_promotion_replaces_the_first(promoted: Any, tmp_path: Path) -> None:
