@@ -401,3 +401,15 @@ def test_a_configuration_that_names_no_class_is_refused_and_says_so(
     (tmp_path / "bare" / "config.json").write_text(json.dumps(raw))
     with pytest.raises(UserError, match="architectures"):
         checkpoint.load(tmp_path / "bare")
+
+
+@pytest.mark.parametrize("task", [*ALONE, JOINT])
+def test_a_model_whose_tokenizer_is_gone_is_refused_and_gives_no_wrong_scores(
+    task: str, make: Make, tmp_path: Path
+) -> None:
+    make(task).save(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError) as error:
+        checkpoint.load(tmp_path)
+    assert str(tmp_path) in str(error.value)

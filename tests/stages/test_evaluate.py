@@ -324,3 +324,14 @@ def test_without_model_or_data_it_ends_with_one_line_and_writes_nothing(
     assert ended.err.strip().splitlines()[-1].startswith("error: ")
     assert all(word in ended.err for word in [*words, str(nowhere)])
     assert not evaluate.root.exists()
+
+
+def test_a_model_with_other_labels_than_the_data_is_refused(
+    evaluate: Evaluate, models: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(evaluate.data, tmp_path / "data")
+    (tmp_path / "data" / "labels.json").write_text('["Met", "Not met"]')
+    ended = evaluate(models["cls"], data=tmp_path / "data")
+    assert ended.status == 2
+    assert "Literal, Figurative" in ended.err
+    assert "Met, Not met" in ended.err
