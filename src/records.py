@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from src.errors import UserError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from src.errors import UserError, unknown_name
 from src.files import write_lines
 
 SPLITS = ("train", "validation", "test", "unseen")
@@ -20,7 +22,11 @@ class Example:
         group: what the row belongs to (idiom, post, topic).
         tokens: the words of `text`, in order.
         tags: one IOB2 tag per word.
+        answers: the spans that answer, [start, end] in characters of the text that is searched (the pair's second
+            where there is a pair), ends exclusive; empty: the text holds no answer.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     id: str
     text: str
@@ -29,6 +35,7 @@ class Example:
     label: str | None = None
     tokens: list[str] | None = None
     tags: list[str] | None = None
+    answers: list[list[int]] | None = None
     split: str
 
 
@@ -37,10 +44,12 @@ class Prediction:
     """One row of a predictions file: what one task says of one example.
 
     Attributes:
-        gold: a label (cls), tags (span), or None where the input had none; `predicted` alike.
-        correct: gold equals predicted; None without gold.
+        gold: a label (cls), tags (span), [start, end] of each answer (evidence; empty: none), or None where the input
+            had none; `predicted`: a label, tags, one [start, end] or None. In characters, ends exclusive.
+        correct: gold equals predicted, or one of the answers; None without gold.
         probabilities: {label: p} (cls), or p of the predicted tag per word (span).
         tokens, gold_spans, predicted_spans: span only; spans are [start, end, label], in characters, ends exclusive.
+        text, score, null_score: evidence only; what is predicted, its score, and that of having no answer.
     """
 
     id: str
@@ -54,6 +63,9 @@ class Prediction:
     tokens: list[str] | None = None
     gold_spans: list[list[Any]] | None = None
     predicted_spans: list[list[Any]] | None = None
+    text: str | None = None
+    score: float | None = None
+    null_score: float | None = None
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
@@ -67,7 +79,7 @@ def read_examples(path: Path) -> list[Example]:
     Raises:
         UserError: no such file, or a line that is no Example.
     """
-    return list(_read(path, Example))
+    return [row for _, row in _read(path, "Example", TypeAdapter(Example))]
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
@@ -83,26 +95,148 @@ def _present(row: Prediction) -> dict[str, Any]:
     return {name: value for name, value in asdict(row).items() if name in REQUIRED or value is not None}
 
 
+class _Fields(BaseModel):
+    """What the rows of every task hold; further fields are passed over, for others may have written them."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    id: Annotated[str, Field(min_length=1)]
+    split: Annotated[str, Field(min_length=1)]
+    group: str | None
+    task: str
+    gold: Any
+    predicted: Any
+    correct: bool | None = None
+
+    @property
+    def is_correct(self) -> bool:
+        return bool(self.gold == self.predicted)
+
+    @model_validator(mode="after")
+    def _correct_is_true(self) -> Self:
+        if self.gold is None and self.correct is not None:
+            raise ValueError("correct must be null where gold is")
+        if self.gold is not None and self.correct not in (None, self.is_correct):
+            raise ValueError(f"correct is {json.dumps(self.correct)}, but gold and predicted say otherwise")
+        return self
+
+    def prediction(self) -> Prediction:
+        known = {field.name for field in fields(Prediction)}
+        values = {name: value for name, value in self if name in known}
+        return Prediction(**values | {"correct": None if self.gold is None else self.is_correct})
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Tag = Annotated[str, Field(pattern=r"^(O|[BI]-.+)$")]
+SpanOfText = Annotated[list[Any], Field(min_length=3, max_length=3)]
+Extent = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+class _Cls(_Fields):
+    gold: str | None
+    predicted: str
+    probabilities: dict[str, Probability] | None = None
+
+    @model_validator(mode="after")
+    def _probabilities_are_of_the_labels(self) -> Self:
+        if self.probabilities is not None:
+            for label in (self.gold, self.predicted):
+                if label is not None and label not in self.probabilities:
+                    raise ValueError(f"probabilities have no label {label!r}")
+            if abs(sum(self.probabilities.values()) - 1) > 0.01:
+                raise ValueError(f"probabilities add up to {sum(self.probabilities.values()):.4g}, not to 1")
+        return self
+
+
+class _Span(_Fields):
+    gold: list[Tag] | None
+    predicted: list[Tag]
+    probabilities: list[Probability] | None = None
+    tokens: list[str] | None = None
+    gold_spans: list[SpanOfText] | None = None
+    predicted_spans: list[SpanOfText] | None = None
+
+    @model_validator(mode="after")
+    def _lists_have_one_length(self) -> Self:
+        for name in ("gold", "probabilities", "tokens"):
+            found = getattr(self, name)
+            if found is not None and len(found) != len(self.predicted):
+                raise ValueError(f"{name} has {len(found)} entries, predicted has {len(self.predicted)}")
+        return self
+
+
+class _Evidence(_Fields):
+    gold: list[Extent] | None
+    predicted: Extent | None
+    text: str | None = None
+    score: float | None = None
+    null_score: float | None = None
+
+    @property
+    def is_correct(self) -> bool:
+        return self.predicted in self.gold if self.gold else self.predicted is None
+
+    @model_validator(mode="after")
+    def _ends_follow_starts(self) -> Self:
+        for start, end in [*(self.gold or []), *([self.predicted] if self.predicted else [])]:
+            if start >= end:
+                raise ValueError(f"[{start}, {end}] is no span: its end must be greater than its start")
+        return self
+
+
+FIELDS: dict[str, type[_Fields]] = {"cls": _Cls, "span": _Span, "evidence": _Evidence}
+
+
 def read_predictions(path: Path) -> list[Prediction]:
-    """Reads a file of predictions.
+    """Reads a file of predictions; `correct` may be left out, and fields that are not ours are passed over.
 
     Raises:
-        UserError: no such file, or a line that is no Prediction.
+        UserError: no such file, a line that is no Prediction, an id that stands twice in one split and task.
     """
-    return list(_read(path, Prediction))
+    rows: list[Prediction] = []
+    lines: dict[tuple[str, str, str], int] = {}
+    for number, found in _read(path, "Prediction", TypeAdapter(dict[str, Any])):
+        row = _prediction(f"{path}, line {number}", found)
+        first = lines.setdefault((row.split, row.task, row.id), number)
+        if first != number:
+            raise UserError(
+                f"{path}, line {number}: id '{row.id}' stands already in line {first}, in the same split and task"
+            )
+        rows.append(row)
+    return rows
 
 
-R = TypeVar("R", Example, Prediction)
+def _prediction(place: str, found: dict[str, Any]) -> Prediction:
+    task = str(found.get("task"))
+    if "task" in found and task not in FIELDS:
+        raise UserError(f"{place}: {unknown_name('task', task, FIELDS)}")
+    try:
+        return FIELDS.get(task, _Fields).model_validate(found).prediction()
+    except ValidationError as error:
+        raise UserError(f"{place} is no Prediction: {_explain(error)}") from error
 
 
-def _read(path: Path, record: type[R]) -> Iterator[R]:
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"field '{field}' is missing"
+    return f"{f'{field}: ' if field else ''}{first['msg']}, not {first['input']!r:.80}"
+
+
+R = TypeVar("R")
+
+
+def _read(path: Path, kind: str, record: TypeAdapter[R]) -> Iterator[tuple[int, R]]:
     if not path.is_file():
         raise UserError(f"{path} does not exist; run the stage that writes it: dvc repro")
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield record(**json.loads(line.decode("utf-8")))
+                yield number, record.validate_json(line.decode("utf-8"))
             except UnicodeDecodeError as error:
                 raise UserError(f"{path}, line {number} is not UTF-8: {error.reason}") from error
-            except (TypeError, json.JSONDecodeError) as error:
-                raise UserError(f"{path}, line {number} is no {record.__name__}: {error}") from error
+            except ValidationError as error:
+                raise UserError(f"{path}, line {number} is no {kind}: {_explain(error)}") from error

@@ -55,7 +55,7 @@ def test_an_example_is_written_with_these_fields(tmp_path: Path) -> None:
     assert lines(tmp_path / "a.jsonl") == [
         {
             "id": "a", "text": "שלום", "text_pair": None, "group": None, "label": None, "tokens": None, "tags": None,
-            "split": "train",
+            "answers": None, "split": "train",
         }
     ]  # fmt: skip
     assert "שלום".encode() in (tmp_path / "a.jsonl").read_bytes()
@@ -129,7 +129,7 @@ def test_rows_of_others_with_the_required_fields_only_are_read(tmp_path: Path) -
     assert (found.id, found.correct, found.probabilities, found.tokens) == ("a", True, None, None)
 
 
-@pytest.mark.parametrize("field", REQUIRED)
+@pytest.mark.parametrize("field", REQUIRED[:-1])
 def test_a_row_without_a_required_field_is_refused_with_its_line(tmp_path: Path, field: str) -> None:
     row = {"id": "a", "split": "test", "group": None, "task": "cls", "gold": "x", "predicted": "x", "correct": True}
     del row[field]
@@ -169,3 +169,72 @@ def test_a_file_that_is_not_there_says_how_to_make_it(tmp_path: Path, read: Any)
     with pytest.raises(UserError) as error:
         read(tmp_path / "a.jsonl")
     assert str(error.value) == f"{tmp_path / 'a.jsonl'} does not exist; run the stage that writes it: dvc repro"
+
+
+def others(path: Path, **changes: Any) -> Path:
+    """Writes one cls row as somebody else would, with changes; `...` drops a field."""
+    row = {"id": "a", "split": "dev", "group": None, "task": "cls", "gold": "x", "predicted": "x"} | changes
+    path.write_text(json.dumps({name: value for name, value in row.items() if value is not ...}) + "\n")
+    return path
+
+
+SPAN_OF_OTHERS = {"task": "span", "gold": ["O", "B-X"], "predicted": ["B-X", "O"]}
+EVIDENCE_OF_OTHERS = {"task": "evidence", "gold": [[0, 2], [4, 6]], "predicted": [4, 6]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "correct"),
+    [
+        ({}, True),
+        ({"predicted": "y"}, False),
+        ({"gold": None}, None),
+        ({"colour": "red"}, True),
+        (SPAN_OF_OTHERS, False),
+        (SPAN_OF_OTHERS | {"predicted": ["O", "B-X"]}, True),
+        (EVIDENCE_OF_OTHERS, True),
+        (EVIDENCE_OF_OTHERS | {"predicted": None}, False),
+        (EVIDENCE_OF_OTHERS | {"gold": [], "predicted": None}, True),
+        (EVIDENCE_OF_OTHERS | {"gold": []}, False),
+    ],
+)
+def test_what_others_leave_out_follows_from_gold_and_predicted(
+    tmp_path: Path, changes: dict[str, Any], correct: bool | None
+) -> None:
+    (found,) = read_predictions(others(tmp_path / "a.jsonl", **changes))
+    assert found.correct is correct
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id": 3}, "id: Input should be a valid string, not 3"),
+        ({"task": "spam"}, "unknown task 'spam', did you mean 'span'?"),
+        ({"task": ["cls"]}, "unknown task"),
+        ({"predicted": None}, "predicted: Input should be a valid string, not None"),
+        ({"correct": False}, "correct is false, but gold and predicted say otherwise"),
+        ({"gold": None, "correct": True}, "correct must be null where gold is"),
+        ({"probabilities": {"x": 1.5}}, "probabilities.x: Input should be less than or equal to 1"),
+        ({"probabilities": {"x": 0.5}}, "probabilities add up to 0.5, not to 1"),
+        ({"probabilities": {"y": 1.0}}, "probabilities have no label 'x'"),
+        (SPAN_OF_OTHERS | {"gold": ["O"]}, "gold has 1 entries, predicted has 2"),
+        (SPAN_OF_OTHERS | {"tokens": ["a"]}, "tokens has 1 entries, predicted has 2"),
+        (SPAN_OF_OTHERS | {"gold": ["O", "X"]}, "gold.1: String should match pattern"),
+        (EVIDENCE_OF_OTHERS | {"predicted": [4, 4]}, "[4, 4] is no span"),
+        (EVIDENCE_OF_OTHERS | {"predicted": [-1, 4]}, "predicted.0: Input should be greater than or equal to 0"),
+        (EVIDENCE_OF_OTHERS | {"gold": [[4]]}, "gold.0: List should have at least 2 items"),
+    ],
+)
+def test_a_row_that_breaks_the_schema_is_refused_with_its_line(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        read_predictions(others(tmp_path / "a.jsonl", **changes))
+    assert str(error.value).startswith(f"{tmp_path / 'a.jsonl'}, line 1")
+    assert message in str(error.value)
+
+
+def test_an_id_that_stands_twice_in_a_split_is_refused_with_both_lines(tmp_path: Path) -> None:
+    path = others(tmp_path / "a.jsonl")
+    path.write_text(path.read_text() + path.read_text().replace("dev", "test") + path.read_text())
+    with pytest.raises(UserError, match=r"line 3: id 'a' stands already in line 1, in the same split and task"):
+        read_predictions(path)

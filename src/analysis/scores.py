@@ -25,7 +25,7 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
     """
     primary = f"{task.primary_metric}_interval"
     scores = {
-        name: task.score(rows) | {primary: interval(task.tally(rows), bootstrap_samples)} | confusion(task, rows)
+        name: task.score(rows) | {primary: interval(task, rows, bootstrap_samples)} | confusion(task, rows)
         for name, rows in ((name, with_gold(rows)) for name, rows in splits.items())
         if rows
     }
@@ -37,30 +37,25 @@ def with_gold(rows: Sequence[Prediction]) -> list[Prediction]:
     return [row for row in rows if row.gold is not None]
 
 
-def interval(tally: np.ndarray, samples: int, seed: int = SEED) -> tuple[float, float]:
+def interval(task: Task, rows: Sequence[Prediction], samples: int, seed: int = SEED) -> tuple[float, float]:
     """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows.
 
-    Args:
-        tally: what `Task.tally` gives.
-
-    Shape: tally (N, C, 3).
     Source: Efron 1979, the percentile bootstrap, over examples.
     """
-    random = np.random.default_rng(seed)
-    weights = random.multinomial(len(tally), np.full(len(tally), 1 / len(tally)), size=samples)
-    values = f1(np.tensordot(weights, tally, axes=1))
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(resampled(task, task.tally(rows), samples, seed), [2.5, 97.5])
     return float(low), float(high)
 
 
-def f1(counts: np.ndarray) -> np.ndarray:
-    """Mean over classes of 2 tp / (2 tp + fp + fn); a class without counts is zero.
+def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> np.ndarray:
+    """Returns the primary metric of each of `samples` draws of N rows out of N, with replacement.
 
-    Shape: (..., C, 3) to (...).
+    Tallies of one length are drawn alike under one seed, so two systems are resampled in pairs.
+
+    Shape: tally (N, C, K), as `Task.tally` gives it, to (samples,).
     """
-    tp, fp, fn = np.moveaxis(counts, -1, 0)
-    whole = 2 * tp + fp + fn
-    return np.asarray(np.divide(2 * tp, whole, out=np.zeros_like(whole, dtype=float), where=whole > 0).mean(axis=-1))
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(len(tally), np.full(len(tally), 1 / len(tally)), size=samples)
+    return task.primary(np.tensordot(weights, tally, axes=1))
 
 
 def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:

@@ -71,8 +71,13 @@ class Task(Protocol):
     def tally(self, rows: Sequence[Prediction]) -> np.ndarray:
         """Counts what the primary metric is made of, row by row, so that resampled rows need no new scoring.
 
-        Shape: (rows, classes, 3): true positives, false positives, false negatives. The primary metric is the mean
-        over classes of 2 tp / (2 tp + fp + fn) of the summed counts.
+        Shape: (rows, classes, counts of a class).
+        """
+
+    def primary(self, counts: np.ndarray) -> np.ndarray:
+        """Returns the primary metric of tallies that are summed over rows.
+
+        Shape: (..., classes, counts of a class) to (...).
         """
 
     def confusion(self, rows: Sequence[Prediction]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from src.records import Example, Prediction
 from src.tasks.alignment import Encoding
+from src.tasks.counts import f1
 from src.tasks.loss import IGNORED, cross_entropy, softmax
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class Cls:
         predicted = np.array([row.predicted for row in rows])[:, None] == names
         return np.stack([gold & predicted, ~gold & predicted, gold & ~predicted], axis=-1).astype(float)
 
+    def primary(self, counts: np.ndarray) -> np.ndarray:
+        return f1(counts)
+
     def confusion(self, rows: Sequence[Prediction]) -> list[tuple[str, str]]:
         return [(row.gold, row.predicted) for row in rows]
 
@@ -108,16 +112,16 @@ def prediction(example: Example, labels: Sequence[str], probabilities: Sequence[
 
 
 def _label_set(rows: Sequence[Prediction]) -> list[str]:
-    if rows[0].probabilities is not None:
-        return list(rows[0].probabilities)
-    return sorted({row.gold for row in rows} | {row.predicted for row in rows})
+    """The labels in the order of the probabilities; without these, those that occur, sorted."""
+    known = dict.fromkeys(label for row in rows for label in row.probabilities or ())
+    return list(known) + sorted({label for row in rows for label in (row.gold, row.predicted)} - known.keys())
 
 
 def _of_probabilities(rows: Sequence[Prediction], names: list[str]) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
     gold = np.array([row.gold for row in rows])
-    probabilities = np.array([[row.probabilities[name] for name in names] for row in rows])
+    probabilities = np.array([[row.probabilities.get(name, 0.0) for name in names] for row in rows])
     scores = {"ece": ece(probabilities.max(axis=1), np.array([row.correct for row in rows], dtype=float))}
     if set(gold) == set(names):  # the area is not defined where a label is missing
         areas = [roc_auc_score(gold == name, probabilities[:, i]) for i, name in enumerate(names)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from src.records import Example, Prediction
 from src.tasks.alignment import Encoding
+from src.tasks.counts import f1
 from src.tasks.loss import IGNORED, cross_entropy, log_softmax
 from src.words import follows, locate, spans_of
 
@@ -93,6 +94,9 @@ class Span:
             gold, predicted = set(spans_of(row.gold)), set(spans_of(row.predicted))
             counts[i, 0] = len(gold & predicted), len(predicted - gold), len(gold - predicted)
         return counts
+
+    def primary(self, counts: np.ndarray) -> np.ndarray:
+        return f1(counts)
 
     def confusion(self, rows: Sequence[Prediction]) -> list[tuple[str, str]]:
         return [pair for row in rows for pair in zip(row.gold, row.predicted, strict=True)]

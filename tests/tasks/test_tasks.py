@@ -13,7 +13,6 @@ import torch
 import transformers
 from transformers import BertConfig, PreTrainedTokenizerBase
 
-from src.analysis.scores import f1
 from src.errors import UserError
 from src.modeling import tiny
 from src.records import Example, Prediction
@@ -230,8 +229,9 @@ def test_the_tally_amounts_to_the_primary_metric(data: Data) -> None:
         for rows in (data.random(seed), some_right):
             tally = data.task.tally(rows)
             assert tally.shape[0] == len(rows)
-            assert tally.shape[2] == 3
-            assert f1(tally.sum(axis=0)) == pytest.approx(data.task.score(rows)[data.task.primary_metric], abs=1e-12)
+            assert data.task.primary(tally.sum(axis=0)) == pytest.approx(
+                data.task.score(rows)[data.task.primary_metric], abs=1e-12
+            )
 
 
 def test_the_confusion_pairs_of_perfect_predictions_are_equal_and_cover_every_decision(data: Data) -> None:
