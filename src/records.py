@@ -188,21 +188,24 @@ FIELDS: dict[str, type[_Fields]] = {"cls": _Cls, "span": _Span, "evidence": _Evi
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Reads a file of predictions; `correct` may be left out, and fields that are not ours are passed over.
+    """Reads a file of predictions, or all *.jsonl of a folder as one; fields that are not ours are passed over.
 
     Raises:
         UserError: no such file, a line that is no Prediction, an id that stands twice in one split and task.
     """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise UserError(f"{path} is a folder without a file of predictions (*.jsonl)")
     rows: list[Prediction] = []
-    lines: dict[tuple[str, str, str], int] = {}
-    for number, found in _read(path, "Prediction", TypeAdapter(dict[str, Any])):
-        row = _prediction(f"{path}, line {number}", found)
-        first = lines.setdefault((row.split, row.task, row.id), number)
-        if first != number:
-            raise UserError(
-                f"{path}, line {number}: id '{row.id}' stands already in line {first}, in the same split and task"
-            )
-        rows.append(row)
+    places: dict[tuple[str, str, str], str] = {}
+    for file in files:
+        for number, found in _read(file, "Prediction", TypeAdapter(dict[str, Any])):
+            place = f"{file}, line {number}"
+            row = _prediction(place, found)
+            first = places.setdefault((row.split, row.task, row.id), place)
+            if first != place:
+                raise UserError(f"{place}: id '{row.id}' stands already in {first}, in the same split and task")
+            rows.append(row)
     return rows
 
 

@@ -236,5 +236,5 @@ def test_a_row_that_breaks_the_schema_is_refused_with_its_line(
 def test_an_id_that_stands_twice_in_a_split_is_refused_with_both_lines(tmp_path: Path) -> None:
     path = others(tmp_path / "a.jsonl")
     path.write_text(path.read_text() + path.read_text().replace("dev", "test") + path.read_text())
-    with pytest.raises(UserError, match=r"line 3: id 'a' stands already in line 1, in the same split and task"):
+    with pytest.raises(UserError, match=r"line 3: id 'a' stands already in .*, line 1, in the same split"):
         read_predictions(path)

@@ -171,6 +171,17 @@ def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
     return Comparison(rows, warnings)
 
 
+def label(row: Row) -> str:
+    """Names the system that a row is about: its model, and all else that tells it from the others."""
+    others = {name: value for name, value in row.settings.items() if name != "model"}
+    return ", ".join(filter(None, [spell(row.settings["model"]), spelled(others)]))
+
+
+def data(row: Row) -> Key:
+    """What must be equal for two rows to be measured on the same examples."""
+    return tuple((name, value) for name, value in row.settings.items() if name.startswith("prepare."))
+
+
 def _check_names(runs: Sequence[Run], over: Sequence[str]) -> None:
     known = {name: None for run in runs for name in run.params}
     for name in over:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from src.records import Prediction
-from src.tasks import Task
+from src.records import SPLITS, Prediction
+from src.tasks import TASKS, Task
 
+MOST_WEIGHTS = 10_000_000  # held at once when rows are resampled: 80 MB
 SEED = 0  # of the bootstrap: the same predictions always have the same interval
 
 
@@ -30,6 +31,27 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
         if rows
     }
     return scores | gap(task.primary_metric, scores)
+
+
+def by_task(rows: Sequence[Prediction]) -> dict[str, dict[str, list[Prediction]]]:
+    """Sorts rows into {task: {split: rows}}, tasks and splits in our order, splits of other names behind them."""
+    found: dict[str, dict[str, list[Prediction]]] = {name: {split: [] for split in SPLITS} for name in TASKS}
+    for row in rows:
+        found[row.task].setdefault(row.split, []).append(row)
+    return {
+        task: {split: members for split, members in splits.items() if members}
+        for task, splits in found.items()
+        if any(splits.values())
+    }
+
+
+def points(rows: Sequence[Prediction]) -> dict[str, Any]:
+    """Scores rows of any tasks and splits, without intervals: {task: {split: {metric: value}, gap_absolute: value}}."""
+    found = {}
+    for name, splits in by_task(with_gold(rows)).items():
+        scored = {split: TASKS[name].score(members) for split, members in splits.items()}
+        found[name] = scored | gap(TASKS[name].primary_metric, scored)
+    return found
 
 
 def with_gold(rows: Sequence[Prediction]) -> list[Prediction]:
@@ -54,8 +76,11 @@ def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> 
     Shape: tally (N, C, K), as `Task.tally` gives it, to (samples,).
     """
     random = np.random.default_rng(seed)
-    weights = random.multinomial(len(tally), np.full(len(tally), 1 / len(tally)), size=samples)
-    return task.primary(np.tensordot(weights, tally, axes=1))
+    even = np.full(len(tally), 1 / len(tally))
+    at_once = max(1, MOST_WEIGHTS // len(tally))
+    sizes = [min(at_once, samples - start) for start in range(0, samples, at_once)]
+    draws = (random.multinomial(len(tally), even, size=size) for size in sizes)
+    return np.concatenate([task.primary(np.tensordot(weights, tally, axes=1)) for weights in draws])
 
 
 def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.analysis import tables
+from src.analysis import comparison_table, tables
 from src.analysis.compare import Baseline, Comparison, Row, Run, Statistic, compare, flatten, score
 from src.errors import UserError
 from src.files import read_json
@@ -240,7 +240,7 @@ def comparison() -> Comparison:
 
 
 def test_the_table_for_the_terminal(comparison: Comparison) -> None:
-    assert tables.text(comparison) == (
+    assert comparison_table.FORMATS["text"](comparison, []) == (
         "task  model      metric    runs  seen             best baseline  unseen             best baseline  gap\n"
         "----  ---------  --------  ----  ---------------  -------------  -----------------  -------------  ----------------\n"  # noqa: E501
         "cls   o_w/50%|x  f1_macro  2     0.500 ± 0.000    0.550 tfidf    0.600 (runs: 1) *  0.550 tfidf    -0.100 (runs: 1)\n"  # noqa: E501
@@ -250,7 +250,7 @@ def test_the_table_for_the_terminal(comparison: Comparison) -> None:
 
 
 def test_the_table_of_markdown(comparison: Comparison) -> None:
-    lines = tables.markdown(comparison).splitlines()
+    lines = comparison_table.FORMATS["md"](comparison, []).splitlines()
     assert lines[0] == "| task | model | metric | runs | seen | best baseline | unseen | best baseline | gap |"
     assert lines[1] == "|" + " --- |" * 9
     assert r"| o_w/50%\|x | f1_macro |" in lines[2]
@@ -258,7 +258,7 @@ def test_the_table_of_markdown(comparison: Comparison) -> None:
 
 
 def test_the_table_of_latex(comparison: Comparison) -> None:
-    table = tables.latex(comparison)
+    table = comparison_table.FORMATS["latex"](comparison, [])
     assert table.startswith("\\begin{tabular}{lllllllll}\n\\toprule\n")
     assert table.endswith("\\bottomrule\n\\end{tabular}")
     assert r"cls & o\_w/50\%\textbar{}x & f1\_macro & 2 & 0.500 $\pm$ 0.000 & 0.550 tfidf &" in table
@@ -273,7 +273,7 @@ def test_every_special_character_of_latex_is_escaped() -> None:
 
 
 def test_csv_has_full_precision_and_empty_fields_for_what_is_absent(comparison: Comparison) -> None:
-    first, second = csv.DictReader(io.StringIO(tables.as_csv(comparison)))
+    first, second = csv.DictReader(io.StringIO(comparison_table.FORMATS["csv"](comparison, [])))
     assert float(second["seen_mean"]) == statistics.fmean([0.6, 0.8])
     assert float(second["seen_sd"]) == statistics.stdev([0.6, 0.8])
     assert (first["model"], first["runs"], first["unseen_sd"], first["seen_baseline"]) == (
@@ -285,7 +285,7 @@ def test_csv_has_full_precision_and_empty_fields_for_what_is_absent(comparison: 
 
 
 def test_json_has_full_precision_and_refuses_what_json_has_no_word_for(comparison: Comparison) -> None:
-    found = json.loads(tables.as_json(comparison))
+    found = json.loads(comparison_table.as_json(comparison, []))
     assert found["warnings"] == comparison.warnings
     row = found["rows"][1]
     assert row["scores"]["seen"] == {
@@ -297,10 +297,10 @@ def test_json_has_full_precision_and_refuses_what_json_has_no_word_for(compariso
     assert row["over"] == [{"seed": 1}, {"seed": 2}]
     bad = compare([run("a", train__x=float("nan")), run("b", model="b")])
     with pytest.raises(ValueError, match="not JSON compliant"):
-        tables.as_json(bad)
+        comparison_table.as_json(bad, [])
 
 
 def test_the_column_of_a_joint_model_has_a_heading_of_its_own() -> None:
     joint = compare([run("a", scores(0.8) | {"span": scores(0.3, task="span")["span"]}, task="cls+span")])
-    assert tables.text(joint).startswith("task  trained on  model")
-    assert tables.as_csv(joint).startswith("task,trained_on,model,")
+    assert comparison_table.FORMATS["text"](joint, []).startswith("task  trained on  model")
+    assert comparison_table.FORMATS["csv"](joint, []).startswith("task,trained_on,model,")

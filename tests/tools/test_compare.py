@@ -226,41 +226,6 @@ def test_an_experiment_of_other_code_is_named(grid: Path, tool: Tool, tmp_path: 
     assert "runs are not of the same code or data: stage.py in edited" in tool(tmp_path / "copy").err
 
 
-@pytest.mark.parametrize(
-    ("params", "expected"),
-    [
-        ({"model": "org/name", "seed": 1}, " -S model=org/name"),
-        ({"seed": 3, "model": None}, " -S seed=3 -S model=null"),
-        ({"model": "a,b"}, """ -S 'model="a,b"'"""),
-        ({"train.trainer.optim": "adafactor"}, " -S +train.trainer.optim=adafactor"),
-        ({"model": (1, "a")}, " -S 'model=[1, a]'"),
-    ],
-)
-def test_parameters_are_spelt_for_dvc(params: dict[str, object], expected: str) -> None:
-    baseline = {"model": "tiny", "seed": 1}
-    changed = {key: value for key, value in params.items() if baseline.get(key) != value}
-    assert compare._options(changed, baseline) == expected
-
-
-def test_the_last_line_of_a_log_that_reads_like_an_error_is_the_reason(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text(
-        "error: early\nCUDA\ntorch.OutOfMemoryError: 3 GiB.\n 40%|##  \rERROR: failed to reproduce 'train'\n"
-    )
-    assert compare._reason(log) == "torch.OutOfMemoryError: 3 GiB"
-    log.write_text("Running stage\n 40%|##  \r 50%|##\nERROR: failed\n")
-    assert compare._reason(log) == "50%|##"
-    log.write_text("")
-    assert compare._reason(log) == "its log is empty"
-    assert compare._reason(tmp_path / "none") == "no log, so before its first stage"
-
-
-def test_what_was_lost_is_counted_even_when_git_has_forgotten_what_was_queued() -> None:
-    known = [compare.Run("twice", {"seed": 1}), compare.Run("other", {"seed": 3})]
-    tasks = [compare.Run("twice", {}), compare.Run("twice", {}), compare.Run("other", {"seed": 3})]
-    assert [found.run.name for found in compare._lost(tasks, known)] == ["twice"]
-
-
 def test_the_command_never_imports_torch() -> None:
     code = "import sys, src.tools.compare; sys.exit(bool({'torch', 'transformers', 'sklearn'} & set(sys.modules)))"
     sh(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}", ROOT)

@@ -1,0 +1,77 @@
+"""A breakdown as text for a terminal: scores and errors of each split side by side, then every group, worst first."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from src.analysis import errors
+from src.analysis.tables import TEXT
+from src.tasks import TASKS
+
+Splits = Mapping[str, Mapping[str, Any]]
+
+
+def text(name: str, result: Mapping[str, Any]) -> str:
+    """Renders the tables of every task under the name of what was scored."""
+    return "\n\n".join(part for task, found in result.items() for part in _task(name, task, found))
+
+
+def _task(name: str, task: str, found: Mapping[str, Any]) -> Iterator[str]:
+    splits = {split: values for split, values in found["splits"].items() if values["rows"]}
+    if not splits:
+        yield f"{name}: {task}: no row has gold, so there is nothing to score"
+        return
+    yield f"{name}: {task}" + (f", gap {found['gap_absolute']:+.3f}" if "gap_absolute" in found else "")
+    yield _scores(splits)
+    yield categories(task, {split: values["errors"]["counts"] for split, values in splits.items()})
+    if any(values["groups"] for values in splits.values()):
+        yield _groups(TASKS[task].primary_metric, splits)
+
+
+def _scores(splits: Splits) -> str:
+    lines = _lines(splits, lambda values: {"rows": values["rows"]}, str)
+    lines += _lines(splits, lambda values: values["scores"], _number)
+    lines += _lines(splits, lambda values: _beyond_bins(values["calibration"] or {}), _number)
+    return TEXT.table(["metric", *splits], lines)
+
+
+def _beyond_bins(calibration: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in calibration.items() if name not in ("ece", "bins")}  # scores have the ece
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else f"{value[0]:.4f} to {value[1]:.4f}"
+
+
+def categories(task: str, counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Renders the counts and shares of {split: {category: rows}}, and under them those of the groups of categories."""
+
+    def share(split: str, number: int) -> tuple[int, float]:
+        return number, number / sum(counts[split].values())
+
+    own = {split: {name: share(split, n) for name, n in found.items()} for split, found in counts.items()}
+    groups = {
+        split: {f"= {name}": share(split, n) for name, n in errors.grouped(task, found).items() if name not in found}
+        for split, found in counts.items()
+    }
+    lines = [line for found in (own, groups) for line in _lines(found, dict, lambda n: f"{n[0]} ({n[1]:.1%})")]
+    return TEXT.table(["category", *counts], lines)
+
+
+def _lines(
+    splits: Mapping[str, Any], figures: Callable[[Any], Mapping[str, Any]], spell: Callable[[Any], str]
+) -> list[list[str]]:
+    """A line per figure, a column per split."""
+    names = dict.fromkeys(name for values in splits.values() for name in figures(values))
+    return [
+        [name, *(spell(figures(values)[name]) if name in figures(values) else "-" for values in splits.values())]
+        for name in names
+    ]
+
+
+def _groups(metric: str, splits: Splits) -> str:
+    lines = [
+        [split, group, str(figures["rows"]), f"{figures[metric]:.4f}"]
+        for split, values in splits.items()
+        for group, figures in sorted(values["groups"].items(), key=lambda item: (item[1][metric], item[0]))
+    ]
+    return TEXT.table(["split", "group", "rows", metric], lines)

@@ -1,0 +1,57 @@
+"""How well probabilities hold: of the rows predicted with p near .8, are four in five correct?"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from src.records import Prediction
+from src.tasks.cls import ECE_BINS, ece
+
+
+class Bin(NamedTuple):
+    """The rows whose probability of the predicted label is in [low, high); the last bin holds 1 as well.
+
+    Attributes:
+        confidence: mean probability; accuracy: share of correct rows. None for a bin without rows.
+    """
+
+    low: float
+    high: float
+    rows: int
+    confidence: float | None
+    accuracy: float | None
+
+
+class Calibration(NamedTuple):
+    """The expected calibration error, the largest gap of a bin, the Brier score, and the reliability curve.
+
+    Source: Guo et al. 2017 (ece, mce); Brier 1950, over all labels, in [0, 2].
+    """
+
+    ece: float
+    mce: float
+    brier: float
+    bins: list[Bin]
+
+
+def calibration(rows: Sequence[Prediction]) -> Calibration | None:
+    """Measures the probabilities of labels; None where a row has none, as in other tasks.
+
+    Args:
+        rows: of one task; all have gold.
+    """
+    if not rows or not all(isinstance(row.probabilities, dict) for row in rows):
+        return None
+    confidence = np.array([row.probabilities[row.predicted] for row in rows])
+    correct = np.array([row.correct for row in rows], dtype=float)
+    places = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+    bins = [_bin(place, confidence[places == place], correct[places == place]) for place in range(ECE_BINS)]
+    gaps = [abs(found.accuracy - found.confidence) for found in bins if found.rows]  # type: ignore[operator]
+    brier = [sum((p - (label == row.gold)) ** 2 for label, p in row.probabilities.items()) for row in rows]
+    return Calibration(ece(confidence, correct), max(gaps), float(np.mean(brier)), bins)
+
+
+def _bin(place: int, confidence: np.ndarray, correct: np.ndarray) -> Bin:
+    means = (float(confidence.mean()), float(correct.mean())) if len(correct) else (None, None)
+    return Bin(place / ECE_BINS, (place + 1) / ECE_BINS, len(correct), *means)

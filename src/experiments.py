@@ -1,0 +1,209 @@
+"""What DVC knows of the experiments of a commit: parameters, scores, predictions, and why some have no result.
+
+Nothing is checked out; the workspace and a running queue stay as they are.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.repo.experiments.collect import collect_rev, collect_successful
+from dvc.scm import resolve_rev
+from scmrepo.exceptions import SCMError
+
+from src.analysis import compare
+from src.analysis.compare import Run
+from src.errors import UserError
+
+PARAMS = "params.yaml"
+METRICS = "metrics/evaluate.json"
+PREDICTIONS = "metrics/predictions"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What DVC knows of one experiment.
+
+    Attributes:
+        state: success, failed, queued, running; or lost: it ended with success, and there is no result of it.
+        log: what its worker printed, if it came so far.
+        commit: where its result is.
+    """
+
+    state: str
+    run: Run
+    log: Path | None = None
+    commit: str | None = None
+
+
+def experiments(rev: str) -> tuple[list[Experiment], Mapping[str, Any]]:
+    """Asks DVC for the experiments of a commit; the commit itself and the workspace are none.
+
+    Returns:
+        The experiments, and the parameters of the commit itself.
+
+    Raises:
+        UserError: no DVC repository, no Git, no such commit, a commit without experiments.
+    """
+    try:
+        with Repo() as repo:
+            commit = resolve_rev(repo.scm, rev)
+            tasks = _tasks(repo, commit)  # before the results: what ends in between is then no cause for alarm
+            results = [_result(found) for found in collect_successful(repo, [commit])[commit]]
+            elsewhere = {} if tasks or results else repo.experiments.ls(all_commits=True)
+            baseline = _params(collect_rev(repo, commit))
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(f"DVC cannot list experiments: {error}") from error
+    if not (tasks or results):
+        commits = ", ".join(f"{commit[:7]} ({len(names)})" for commit, names in elsewhere.items())
+        raise UserError(
+            f"no experiments on {rev}; they belong to the commit that they were queued from"
+            + (f", and are on: {commits}. Name one with --rev" if commits else ", and no commit has any")
+        )
+    ended = [task.run for task in tasks if task.state == "success"]
+    unfinished = [task for task in tasks if task.state != "success"]
+    return [*results, *unfinished, *_lost(ended, [result.run for result in results])], baseline
+
+
+def _tasks(repo: Repo, commit: str) -> list[Experiment]:
+    """Lists the tasks of the queue, which are forgotten by `dvc queue remove`; those that ended have no scores here.
+
+    `Repo.experiments.show` is not asked: it reads the folders of running experiments, and when a worker removes one at
+    that moment, it fails or (seen in DVC 3.67.1) waits for ever.
+    """
+    queue = repo.experiments.celery_queue
+    found: dict[str, Experiment] = {}  # in the order of a task's life: one that moves on meanwhile is seen twice
+    for state, entries in (
+        ("queued", queue.iter_queued()),
+        ("running", queue.iter_active()),
+        ("failed", (done.entry for done in queue.iter_failed())),
+        ("success", (done.entry for done in queue.iter_success())),
+    ):
+        for entry in entries:
+            if entry.baseline_rev == commit:
+                task = Run(entry.name or entry.stash_rev[:7], _params(collect_rev(repo, entry.stash_rev)))
+                process = queue.proc.get(entry.stash_rev)
+                found[entry.stash_rev] = Experiment(state, task, Path(process.stdout) if process else None)
+    return list(found.values())
+
+
+def _result(found: Any) -> Experiment:
+    """An experiment that ended with success, in the queue or in the workspace, by what DVC keeps of it in Git."""
+    newest = found.revs[0]
+    data = newest.data
+    return Experiment(
+        "success",
+        Run(
+            name=found.name,
+            params=_params(newest),
+            scores=data.metrics.get(METRICS, {}).get("data") or {} if data else {},
+            sources=_sources(data) if data else {},
+            created=data.timestamp.timestamp() if data and data.timestamp else 0.0,
+        ),
+        commit=newest.rev,
+    )
+
+
+def _lost(tasks: Sequence[Run], results: Sequence[Run]) -> list[Experiment]:
+    """Finds the tasks of the queue that ended with success and have no result: DVC keeps one result per name.
+
+    Args:
+        tasks: their parameters are empty where Git has thrown away what was queued.
+    """
+    names = [run.name for run in results]
+    known = [run.params for run in results]
+    lost = []
+    for task in tasks:
+        if task.params in known:
+            continue  # also when it was queued again, under another name
+        if not task.params and task.name in names:
+            names.remove(task.name)  # one of its name is there; take it for this one
+            continue
+        lost.append(Experiment("lost", task))
+    return lost
+
+
+def _params(state: Any) -> dict[str, Any]:
+    """The parameters of one revision; those of metrics/hpo are not among them: a stage chose them, and not a person."""
+    return compare.flatten(state.data.params.get(PARAMS, {}).get("data") or {}) if state.data else {}
+
+
+def _sources(data: Any) -> dict[str, str]:
+    """The hashes of what an experiment's stages read and did not write."""
+    made = [Path(path) for path, out in data.outs.items() if not out.is_data_source]
+    return {
+        path: dep.hash
+        for path, dep in data.deps.items()
+        if dep.hash and not any(Path(path).is_relative_to(out) for out in made)
+    }
+
+
+def unfinished(experiments: Sequence[Experiment], baseline: Mapping[str, Any]) -> list[str]:
+    """Names the experiments that have no result, and says why and what to do; not those that have one by now."""
+    results = [found.run.params for found in experiments if found.state == "success"]
+    lines = []
+    for found in experiments:
+        name, params = found.run.name, found.run.params
+        changed = {key: value for key, value in params.items() if baseline.get(key) != value}
+        label = f"{name} ({compare.spelled(changed)})" if changed else name
+        again = f"; queue it again: dvc exp run --queue{_options(changed, baseline)}" if params else ""
+        if found.state in ("queued", "running"):
+            lines.append(f"{label} is {found.state} and not in the table")
+        elif found.state == "failed" and params not in results:
+            lines.append(f"{label} failed: {_reason(found.log)}. See: dvc queue logs {name}{again}")
+        elif found.state == "lost":
+            lines.append(f"{label} IS LOST: it ended with success, but DVC keeps one result per name{again}")
+    if lost := sum(found.state == "lost" for found in experiments):
+        ended = sum(found.state in ("success", "lost") for found in experiments)
+        lines.append(f"RESULTS ARE MISSING: of {ended} experiments that ended with success, {lost} have no result")
+    return lines
+
+
+def _options(changed: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    """The options of `dvc exp run` that change these parameters; a key that params.yaml lacks is added by a plus."""
+    options = ""
+    for key, value in changed.items():
+        spelt = compare.spell(value)
+        if isinstance(value, str) and not re.fullmatch(r"[\w./+-]+", value):
+            spelt = json.dumps(value, ensure_ascii=False)  # for Hydra: one value, not a sweep or a list
+        plus = "" if key in baseline else "+"
+        options += " -S " + shlex.quote(f"{plus}{key}={spelt}")
+    return options
+
+
+def _reason(log: Path | None) -> str:
+    """The last line of a log that reads like an error of the stage; what DVC says of it (ERROR: ...) tells nothing."""
+    if log is None or not log.is_file():
+        return "no log, so before its first stage"
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    own = [line for line in lines if line and not line.startswith("ERROR:")]
+    errors = [line for line in own if re.match(r"error:|[\w.]*(Error|Exception|Interrupt)\b", line)]
+    reasons = errors or own or ["its log is empty"]
+    return reasons[-1][:200].rstrip(".")
+
+
+@contextmanager
+def fetched(commit: str, path: str) -> Iterator[Path]:
+    """Yields a copy of a file or folder of the project as it is in a commit, from Git, the cache, or the remote.
+
+    Raises:
+        UserError: it is in none of them.
+    """
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / Path(path).name
+        try:
+            with Repo() as repo, repo.switch(commit):
+                repo.dvcfs.get(path, str(copy), recursive=True)
+        except (DvcException, SCMError, OSError) as error:
+            raise UserError(
+                f"{path} of {commit[:7]} is neither in Git nor in the cache nor in the remote: {error}"
+            ) from error
+        yield copy

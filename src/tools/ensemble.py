@@ -1,0 +1,35 @@
+"""Combines predictions of several systems into one: mean probabilities or a vote.
+
+    python -m src.tools.ensemble --out ensemble.jsonl runs/a.jsonl runs/b.jsonl runs/c.jsonl
+
+score and compare read the result like any other file of predictions.
+"""
+
+import argparse
+from pathlib import Path
+
+from src.analysis.ensemble import METHODS, ensemble
+from src.errors import UserError, run
+from src.records import read_predictions, write_predictions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("files", nargs="+", type=Path, help="predictions of the same rows: files or folders")
+    parser.add_argument("--out", type=Path, required=True, help="file to write the combined predictions to")
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        help="of labels: the highest mean probability, or most files; default: mean where all rows have probabilities",
+    )
+    arguments = parser.parse_args()
+
+    if len(set(arguments.files)) < len(arguments.files):
+        raise UserError("a file stands twice; give each file once")
+    rows = ensemble({str(path): read_predictions(path) for path in arguments.files}, arguments.method)
+    write_predictions(arguments.out, rows)
+    print(f"wrote {len(rows)} rows to {arguments.out}")
+
+
+if __name__ == "__main__":
+    run(main)

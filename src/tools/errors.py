@@ -1,0 +1,98 @@
+"""Shows the mistakes in predictions: their categories by group and by length of span, and the most confident ones.
+
+    python -m src.tools.errors metrics/predictions --data data/prepared
+    python -m src.tools.errors a.jsonl --limit 50 --json
+
+Sentences come from --data, the folder that prepare wrote, or from the tokens of the rows.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from src.analysis import breakdown_table, errors, scores
+from src.analysis.tables import TEXT
+from src.errors import run
+from src.records import SPLITS, Prediction, read_examples, read_predictions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("file", type=Path, help="file of predictions, or folder of such")
+    parser.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences")
+    parser.add_argument("--limit", type=int, default=10, help="mistakes shown per task and split; default: 10")
+    parser.add_argument("--json", action="store_true", help="print all as JSON")
+    arguments = parser.parse_args()
+
+    texts = sentences(arguments.data) if arguments.data else {}
+    found = {
+        task: {
+            split: _mistakes(usable, texts, arguments.limit)
+            for split, rows in splits.items()
+            if (usable := scores.with_gold(rows))
+        }
+        for task, splits in scores.by_task(read_predictions(arguments.file)).items()
+    }
+    if arguments.json:
+        print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
+    else:
+        print("\n\n".join(_text(found)))
+
+
+def sentences(folder: Path) -> dict[str, str]:
+    """Returns the text of each example that prepare wrote, of a pair both."""
+    examples = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
+    return {example.id: " | ".join(filter(None, (example.text, example.text_pair))) for example in examples}
+
+
+def _mistakes(rows: Sequence[Prediction], texts: Mapping[str, str], limit: int) -> dict[str, Any]:
+    return {
+        "categories": errors.count(rows),
+        "by_group": errors.by(rows, lambda row: row.group),
+        "by_span_length": errors.by(rows, errors.span_length),
+        "most_confident": [
+            {
+                "id": row.id,
+                "group": row.group,
+                "category": category,
+                "gold": errors.spelt(row, row.gold),
+                "predicted": errors.spelt(row, row.predicted),
+                "confidence": errors.confidence(row),
+                "text": texts.get(row.id) or " ".join(row.tokens or []),
+            }
+            for row, category in errors.most_confident(rows, limit)
+        ],
+    }
+
+
+def _text(found: Mapping[str, Any]) -> Iterator[str]:
+    for task, splits in found.items():
+        counts = {split: values["categories"] for split, values in splits.items()}
+        yield f"{task}: categories\n{breakdown_table.categories(task, counts)}"
+        for split, values in splits.items():
+            for key in ("group", "span_length"):
+                if values[f"by_{key}"]:
+                    yield f"{task}, {split}: categories by {key}\n{_crosstab(key, values[f'by_{key}'])}"
+            if values["most_confident"]:
+                yield f"{task}, {split}: most confident mistakes\n" + "\n".join(map(_mistake, values["most_confident"]))
+
+
+def _crosstab(key: str, counts: Mapping[Any, Mapping[str, int]]) -> str:
+    names = [name for name in next(iter(counts.values())) if any(found[name] for found in counts.values())]
+    return TEXT.table(
+        [key, *names], [[str(value), *(str(found[name]) for name in names)] for value, found in counts.items()]
+    )
+
+
+def _mistake(mistake: Mapping[str, Any]) -> str:
+    sure = "" if mistake["confidence"] is None else f", confidence {mistake['confidence']:.3f}"
+    return (
+        f"{mistake['id']} ({mistake['category']}{sure}): gold {mistake['gold']}, predicted {mistake['predicted']}"
+        f"\n    {mistake['text']}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
