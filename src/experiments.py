@@ -191,19 +191,20 @@ def _reason(log: Path | None) -> str:
 
 
 @contextmanager
-def fetched(commit: str, path: str) -> Iterator[Path]:
-    """Yields a copy of a file or folder of the project as it is in a commit, from Git, the cache, or the remote.
+def fetched(commit: str, *paths: str) -> Iterator[Path]:
+    """Yields a folder with those files and folders of the project that a commit has: from Git, the cache, the remote.
 
     Raises:
-        UserError: it is in none of them.
+        UserError: a file belongs to the commit and is in none of them.
     """
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / Path(path).name
-        try:
-            with Repo() as repo, repo.switch(commit):
-                repo.dvcfs.get(path, str(copy), recursive=True)
-        except (DvcException, SCMError, OSError) as error:
-            raise UserError(
-                f"{path} of {commit[:7]} is neither in Git nor in the cache nor in the remote: {error}"
-            ) from error
-        yield copy
+        for path in paths:
+            copy = Path(folder) / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with Repo() as repo, repo.switch(commit):
+                    if repo.dvcfs.exists(path):
+                        repo.dvcfs.get(path, str(copy), recursive=True)
+            except (DvcException, SCMError, OSError) as error:
+                raise UserError(f"{path} of {commit[:7]} is not in Git, the cache or the remote: {error}") from error
+        yield Path(folder)

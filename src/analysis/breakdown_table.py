@@ -45,15 +45,8 @@ def _number(value: Any) -> str:
 def categories(task: str, counts: Mapping[str, Mapping[str, int]]) -> str:
     """Renders the counts and shares of {split: {category: rows}}, and under them those of the groups of categories."""
 
-    def share(split: str, number: int) -> tuple[int, float]:
-        return number, number / sum(counts[split].values())
-
-    own = {split: {name: share(split, n) for name, n in found.items()} for split, found in counts.items()}
-    groups = {
-        split: {f"= {name}": share(split, n) for name, n in errors.grouped(task, found).items() if name not in found}
-        for split, found in counts.items()
-    }
-    lines = [line for found in (own, groups) for line in _lines(found, dict, lambda n: f"{n[0]} ({n[1]:.1%})")]
+    tables = {split: errors.table(task, found) for split, found in counts.items()}
+    lines = _lines(tables, dict, lambda cell: f"{cell[0]} ({cell[1]:.1%})")
     return TEXT.table(["category", *counts], lines)
 
 

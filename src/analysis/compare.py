@@ -62,6 +62,7 @@ class Row:
     Attributes:
         settings: the parameters that tell the groups apart, the same keys in the same order in all rows. `model` is
             always there; `task` where a joint model is, whose rows are of one task each.
+        name: its model, and all else that tells it from the other rows of its task.
         runs: names, in the order of `over`.
         over: what was averaged over, per run: {parameter: value}.
         scores: per column; None where no run has it.
@@ -77,6 +78,7 @@ class Row:
     over: tuple[Mapping[str, Any], ...]
     scores: Mapping[str, Statistic | None]
     baselines: Mapping[str, Baseline | None]
+    name: str = ""
     best: frozenset[str] = frozenset()
 
 
@@ -165,16 +167,11 @@ def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
         raise UserError(f"no experiment has scores. {'; '.join(warnings)}")
 
     rows = sorted(
-        _with_best(rows, blocks), key=lambda row: (list(TASKS).index(row.task), _order(tuple(row.settings.values())))
+        _named(_with_best(rows, blocks)),
+        key=lambda row: (list(TASKS).index(row.task), _order(tuple(row.settings.values()))),
     )
     warnings = [*dict.fromkeys(warnings), *_unequal(rows), *_other_sources(list(counted.values()))]
     return Comparison(rows, warnings)
-
-
-def label(row: Row) -> str:
-    """Names the system that a row is about: its model, and all else that tells it from the others."""
-    others = {name: value for name, value in row.settings.items() if name != "model"}
-    return ", ".join(filter(None, [spell(row.settings["model"]), spelled(others)]))
 
 
 def data(row: Row) -> Key:
@@ -280,6 +277,16 @@ def _with_best(rows: Sequence[Row], blocks: Sequence[Key]) -> list[Row]:
         )
         for row, block in zip(rows, blocks, strict=True)
     ]
+
+
+def _named(rows: Sequence[Row]) -> list[Row]:
+    """Names each row by its model and what differs among the rows of its task."""
+    named = []
+    for row in rows:
+        told_by = differing([other.settings for other in rows if other.task == row.task])
+        others = {name: row.settings[name] for name in told_by if name != "model"}
+        named.append(replace(row, name=", ".join(filter(None, [spell(row.settings["model"]), spelled(others)]))))
+    return named
 
 
 def _unequal(rows: Sequence[Row]) -> list[str]:

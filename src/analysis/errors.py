@@ -57,6 +57,17 @@ def shares(counts: Mapping[str, int]) -> dict[str, float]:
     return {name: number / total if total else 0.0 for name, number in counts.items()}
 
 
+def table(task: str, counts: Mapping[str, int]) -> dict[str, tuple[int, float]]:
+    """Returns rows and share of each category and then, under `= NAME`, of each group of categories.
+
+    >>> table("span", {"PERFECT": 3, "MISS": 1})
+    {'PERFECT': (3, 0.75), 'MISS': (1, 0.25), '= DETECTION': (1, 0.25)}
+    """
+    sums = {f"= {name}": number for name, number in grouped(task, counts).items() if name not in counts}
+    total = sum(counts.values())
+    return {name: (number, number / total) for name, number in {**counts, **sums}.items()}
+
+
 def by(rows: Sequence[Prediction], key: Callable[[Prediction], Any]) -> dict[Any, dict[str, int]]:
     """Counts the categories of the rows of each key, the keys in order; a row whose key is None is passed over."""
     found: dict[Any, Counter[str]] = defaultdict(Counter)

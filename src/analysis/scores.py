@@ -113,11 +113,17 @@ def gap(primary_metric: str, scores: Mapping[str, Mapping[str, Any]]) -> dict[st
     return absolute | ({"gap_percent": (seen - unseen) / seen * 100} if seen else {})
 
 
+def primary(rows: Sequence[Prediction]) -> float:
+    """Returns the primary metric of rows of one task, with gold."""
+    task = TASKS[rows[0].task]
+    return float(task.primary(task.tally(rows).sum(axis=0)))
+
+
 def by_group(task: Task, rows: Sequence[Prediction]) -> dict[str, float]:
     """Returns the primary metric of each group that has rows, worst first."""
     groups: dict[str, list[Prediction]] = defaultdict(list)
     for row in with_gold(rows):
         if row.group is not None:
             groups[row.group].append(row)
-    scores = {group: task.score(members)[task.primary_metric] for group, members in groups.items()}
+    scores = {group: primary(members) for group, members in groups.items()}
     return dict(sorted(scores.items(), key=lambda item: (item[1], item[0])))

@@ -12,15 +12,15 @@ tables go to standard output, and all that is missing or amiss to standard error
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from src import experiments, systems
 from src.analysis import compare, comparison_table, scores, significance
 from src.analysis.compare import Comparison, Run
 from src.analysis.significance import Pair
-from src.errors import UserError, run
-from src.experiments import PREDICTIONS, Experiment
+from src.errors import UserError, run, unknown_name
+from src.experiments import PREDICTIONS
 from src.records import Prediction, read_predictions
 
 
@@ -44,9 +44,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     if arguments.predictions:
-        comparison, pairs = of_files(arguments.predictions)
+        comparison, pairs, _ = of_files(arguments.predictions)
     else:
-        comparison, pairs = of_experiments(arguments.rev, arguments.over or ["seed"])
+        comparison, pairs, _ = of_experiments(arguments.rev, arguments.over or ["seed"])
     _warn(comparison.warnings)
     if arguments.tests:
         comparison = replace(comparison, rows=[])
@@ -55,11 +55,16 @@ def main() -> None:
     print(comparison_table.FORMATS[arguments.form](comparison, pairs))
 
 
-def of_files(patterns: Sequence[str]) -> tuple[Comparison, list[Pair]]:
-    """Compares systems that are given as NAME=GLOB."""
+def of_files(patterns: Sequence[str]) -> tuple[Comparison, list[Pair], dict[str, list[Prediction]]]:
+    """Compares systems that are given as NAME=GLOB.
+
+    Returns:
+        Means, tests, and {run: its rows}.
+    """
     found = systems.read(patterns)
-    runs = [_run(name, seed, rows) for name, by_seed in found.items() for seed, rows in by_seed.items()]
-    return compare.compare(runs), significance.pairs(found)
+    runs = {f"{name} {seed}".strip(): rows for name, by_seed in found.items() for seed, rows in by_seed.items()}
+    named = [_run(name, seed, rows) for name, by_seed in found.items() for seed, rows in by_seed.items()]
+    return compare.compare(named), significance.pairs(found), runs
 
 
 def _run(name: str, seed: str, rows: Sequence[Prediction]) -> Run:
@@ -67,25 +72,36 @@ def _run(name: str, seed: str, rows: Sequence[Prediction]) -> Run:
     return Run(f"{name} {seed}".strip(), {"model": name, "task": "+".join(found), "seed": seed}, found)
 
 
-def of_experiments(rev: str, over: Sequence[str]) -> tuple[Comparison, list[Pair]]:
-    """Compares the experiments of a commit; the warnings name those that have no result."""
+def of_experiments(
+    rev: str, over: Sequence[str], chosen: Sequence[str] = ()
+) -> tuple[Comparison, list[Pair], dict[str, str]]:
+    """Compares the experiments of a commit; the warnings name those that have no result.
+
+    Args:
+        chosen: names; none: all that ended with success.
+
+    Returns:
+        Means, tests, and {experiment: its commit}.
+    """
     found, baseline = experiments.experiments(rev)
     amiss = experiments.unfinished(found, baseline)
-    finished = [experiment for experiment in found if experiment.state == "success"]
+    finished = {experiment.run.name: experiment for experiment in found if experiment.state == "success"}
+    for name in chosen:
+        if name not in finished:
+            raise unknown_name(f"finished experiment of {rev}", name, finished)
+    runs = [experiment.run for name, experiment in finished.items() if name in chosen or not chosen]
     try:
-        comparison = compare.compare(
-            [experiment.run for experiment in finished], list(dict.fromkeys(",".join(over).split(",")))
-        )
+        comparison = compare.compare(runs, list(dict.fromkeys(",".join(over).split(","))))
     except UserError:
         _warn(amiss)
         raise
-    pairs, untested = _tested(comparison, finished)
-    return replace(comparison, warnings=[*amiss, *comparison.warnings, *untested]), pairs
+    commits = {name: experiment.commit or "" for name, experiment in finished.items()}
+    pairs, untested = _tested(comparison, commits)
+    return replace(comparison, warnings=[*amiss, *comparison.warnings, *untested]), pairs, commits
 
 
-def _tested(comparison: Comparison, finished: Sequence[Experiment]) -> tuple[list[Pair], list[str]]:
+def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pair], list[str]]:
     """Tests the rows of a table that are measured on the same examples; says what cannot be tested."""
-    commits = {experiment.run.name: experiment.commit or "" for experiment in finished}
     rivals = defaultdict(list)
     for row in comparison.rows:
         rivals[row.task, compare.data(row)].append(row)
@@ -98,10 +114,10 @@ def _tested(comparison: Comparison, finished: Sequence[Experiment]) -> tuple[lis
         try:
             for name in (name for row in group for name in row.runs if name not in rows):
                 with experiments.fetched(commits[name], PREDICTIONS) as folder:
-                    rows[name] = read_predictions(folder)
+                    rows[name] = read_predictions(folder / PREDICTIONS)
             pairs += significance.pairs(
                 {
-                    compare.label(row): {
+                    row.name: {
                         compare.spelled(over): [found for found in rows[name] if found.task == task]
                         for name, over in zip(row.runs, row.over, strict=True)
                     }

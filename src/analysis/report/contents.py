@@ -1,0 +1,205 @@
+"""What a report shows: for each task the tables, the figures, and the mistakes, gathered from the runs."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from src.analysis import errors, scores
+from src.analysis.calibration import calibration
+from src.analysis.compare import COLUMNS, SPLITS, Comparison, Row, score, spelled
+from src.analysis.report import figures
+from src.analysis.report.mistakes import Mistake, mistake
+from src.analysis.significance import Pair
+from src.records import Example, Prediction
+from src.tasks import TASKS
+
+MISTAKES = 15  # shown per system and split
+
+Rows = list[Prediction]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is of one run; all but the rows may be absent.
+
+    Attributes:
+        rows: its predictions.
+        examples: {id: what was predicted}.
+        history: {train/loss, validation/loss, validation/primary: (step, value)}.
+        scores: metrics/evaluate.json; environment: models/environment.json; data: metrics/data.json.
+        params: {dotted key: value}.
+    """
+
+    rows: Sequence[Prediction]
+    examples: Mapping[str, Example] = field(default_factory=dict)
+    history: Mapping[str, figures.Points] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that is said of one task.
+
+    Attributes:
+        rows: of the comparison.
+        baselines: {baseline: {seen, unseen, gap: mean over runs}}.
+        errors: {split: {system: {category of error: rows, and share of all}}}, over all runs.
+        figures: {name: (caption, figure)}.
+        mistakes: {(system, split): the most confident ones of its first run}.
+    """
+
+    task: str
+    metric: str
+    rows: list[Row]
+    pairs: list[Pair]
+    baselines: Mapping[str, Mapping[str, float]]
+    errors: Mapping[str, Mapping[str, Mapping[str, tuple[int, float]]]]
+    figures: Mapping[str, tuple[str, Figure]]
+    mistakes: Mapping[tuple[str, str], list[Mistake]]
+
+
+@dataclass(frozen=True)
+class System:
+    """The runs of one row of the comparison, and for each run its rows of the task: {split: rows}."""
+
+    row: Row
+    materials: list[Material]
+    splits: list[dict[str, Rows]]
+
+    def pooled(self, split: str) -> Rows:
+        return [row for found in self.splits for row in found.get(split, [])]
+
+    def runs(self) -> Iterator[tuple[str, Material]]:
+        """Each run under the name of what tells it from the others."""
+        for over, material in zip(self.row.over, self.materials, strict=True):
+            yield ", ".join([self.row.name, *([spelled(over)] if len(self.materials) > 1 else [])]), material
+
+
+Systems = Mapping[str, System]
+
+
+def sections(comparison: Comparison, pairs: Sequence[Pair], materials: Mapping[str, Material]) -> list[Section]:
+    """Gathers a section per task of a comparison.
+
+    Args:
+        materials: {name of a run: what there is of it}.
+    """
+    found: dict[str, dict[str, System]] = defaultdict(dict)
+    for row in comparison.rows:
+        found[row.task][row.name] = _system(row, [materials[name] for name in row.runs])
+    return [_section(task, systems, [pair for pair in pairs if pair.task == task]) for task, systems in found.items()]
+
+
+def _system(row: Row, materials: list[Material]) -> System:
+    return System(row, materials, [scores.by_task(scores.with_gold(m.rows)).get(row.task, {}) for m in materials])
+
+
+def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
+    baselines = _baselines(task, [material for system in systems.values() for material in system.materials])
+    splits = list(dict.fromkeys(split for system in systems.values() for found in system.splits for split in found))
+    categories = {
+        split: {name: errors.count(rows) for name, system in systems.items() if (rows := system.pooled(split))}
+        for split in splits
+    }
+    return Section(
+        task=task,
+        metric=TASKS[task].primary_metric,
+        rows=[system.row for system in systems.values()],
+        pairs=pairs,
+        baselines=baselines,
+        errors={
+            split: {name: errors.table(task, counts) for name, counts in found.items()}
+            for split, found in categories.items()
+        },
+        figures={
+            f"{task}_{name}": (caption, figure)
+            for name, caption, figure in _figures(task, systems, splits, baselines, categories)
+        },
+        mistakes={
+            (name, split): [mistake(row, category, system.materials[0].examples.get(row.id)) for row, category in found]
+            for name, system in systems.items()
+            for split, rows in system.splits[0].items()
+            if (found := errors.most_confident(rows, MISTAKES))
+        },
+    )
+
+
+def _baselines(task: str, materials: Sequence[Material]) -> dict[str, dict[str, float]]:
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for material in materials:
+        for name, system in material.scores.get("baselines", {}).get(task, {}).items():
+            for column in COLUMNS:
+                if (value := score(system, task, column)) is not None:
+                    values[name][column].append(value)
+    return {name: {column: fmean(found) for column, found in columns.items()} for name, columns in values.items()}
+
+
+def _figures(
+    task: str,
+    systems: Systems,
+    splits: Sequence[str],
+    baselines: Mapping[str, Mapping[str, float]],
+    categories: Mapping[str, Mapping[str, Mapping[str, int]]],
+) -> Iterator[tuple[str, str, Figure]]:
+    """Yields name, caption and figure; none that would be empty."""
+    metric = TASKS[task].primary_metric
+    means = {name: {column: system.row.scores[column] for column in SPLITS} for name, system in systems.items()}
+    if any(found for columns in means.values() for found in columns.values()):
+        yield (
+            "generalisation",
+            "Seen beside unseen groups; bars: mean and one standard deviation over runs",
+            (figures.generalisation(means, baselines, metric)),
+        )
+    if any(len(system.materials) > 1 for system in systems.values()):
+        yield "seeds", "Every run: how much of a difference is the seed?", figures.seeds(_per_run(systems), metric)
+    histories = {run: m.history for system in systems.values() for run, m in system.runs() if m.history}
+    if histories:
+        yield "learning_curves", "Training, per run", figures.learning_curves(histories)
+    for name, system in systems.items():
+        matrices = {split: _confusion(task, rows) for split in splits if (rows := system.pooled(split))}
+        yield f"confusion_{_file(name)}", f"Confusion of {name}, all runs added up", figures.confusion(matrices)
+    for split in splits:
+        shares = {name: errors.shares(counts) for name, counts in categories[split].items()}
+        wrong = {name: {c: s for c, s in found.items() if c != errors.RIGHT[task]} for name, found in shares.items()}
+        yield f"errors_{split}", f"Categories of errors, {split}", figures.categories(wrong)
+        groups = {name: by_group for name, system in systems.items() if (by_group := _groups(task, system, split))}
+        if groups:
+            yield f"groups_{split}", f"Score of each group, {split}, mean over runs", figures.heatmap(groups, metric)
+        curves = {name: curve.bins for name, s in systems.items() if (curve := calibration(s.pooled(split)))}
+        if curves:
+            yield f"calibration_{split}", f"Calibration, {split}", figures.calibration(curves)
+
+
+def _per_run(systems: Systems) -> dict[str, dict[str, list[float]]]:
+    return {
+        name: {
+            column: [scores.primary(rows) for found in system.splits if (rows := found.get(split))]
+            for column, split in SPLITS.items()
+        }
+        for name, system in systems.items()
+    }
+
+
+def _confusion(task: str, rows: Rows) -> tuple[list[str], list[list[int]]]:
+    found = scores.confusion(TASKS[task], rows)
+    return found["confusion_labels"], found["confusion"]
+
+
+def _groups(task: str, system: System, split: str) -> dict[str, float]:
+    runs = [scores.by_group(TASKS[task], found[split]) for found in system.splits if split in found]
+    return {
+        group: fmean(found[group] for found in runs if group in found)
+        for group in dict.fromkeys(g for r in runs for g in r)
+    }
+
+
+def _file(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)

@@ -1,0 +1,120 @@
+"""Writes a report: one HTML page with the tables and figures of a paper, which opens from disk without a network.
+
+python -m src.tools.report                                   # of the workspace, to report.html
+python -m src.tools.report --experiments                     # of all experiments of HEAD; or of those named
+python -m src.tools.report --predictions ours='runs/ours-*.jsonl' theirs=theirs.jsonl --data data/prepared
+python -m src.tools.report --latex paper/tables --figures paper/figures
+"""
+
+import argparse
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from src import experiments
+from src.analysis import compare
+from src.analysis.compare import Comparison, Run
+from src.analysis.report import figures, page
+from src.analysis.report.contents import Material, sections
+from src.analysis.report.figures import Points
+from src.analysis.significance import Pair
+from src.errors import run
+from src.experiments import METRICS, PARAMS, PREDICTIONS
+from src.files import read_json, read_yaml, write_lines
+from src.records import SPLITS, Example, read_examples, read_predictions
+from src.tools.compare import of_experiments, of_files
+
+DATA = "data/prepared"
+STATISTICS = "metrics/data.json"
+ENVIRONMENT = "models/environment.json"
+TRAINING = "metrics/train/plots/metrics"
+CURVES = ("train/loss", "validation/loss", "validation/primary")
+
+Reported = tuple[str, Comparison, list[Pair], dict[str, Material]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--experiments", nargs="*", metavar="NAME", help="of experiments in place of the workspace")
+    source.add_argument("--predictions", nargs="+", metavar="NAME=GLOB", help="of files of predictions")
+    parser.add_argument("--rev", default="HEAD", help="the commit whose experiments are meant; default: HEAD")
+    parser.add_argument(
+        "--over", action="append", metavar="PARAM", help="what experiments are averaged over; default: seed"
+    )
+    parser.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences of --predictions")
+    parser.add_argument("--out", type=Path, default=Path("report.html"), help="default: report.html")
+    parser.add_argument("--latex", type=Path, metavar="DIR", help="folder to write the tables to, as LaTeX")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder to write the figures to, as PDF and PNG")
+    arguments = parser.parse_args()
+
+    if arguments.predictions:
+        reported = _of_files(arguments.predictions, arguments.data)
+    elif arguments.experiments is not None:
+        reported = _of_experiments(arguments.rev, arguments.over or ["seed"], arguments.experiments)
+    else:
+        reported = _of_workspace(Path())
+    title, comparison, pairs, materials = reported
+    with figures.style():
+        found = sections(comparison, pairs, materials)
+        write_lines(arguments.out, [page.html(title, comparison, found, materials)])
+        written = [arguments.out]
+        written += page.latex(arguments.latex, comparison, found) if arguments.latex else []
+        written += page.draw(arguments.figures, found) if arguments.figures else []
+    print("\n".join(map(str, written)))
+
+
+def _of_workspace(root: Path) -> Reported:
+    material = _material(root)
+    params, name = material.params, "workspace"
+    comparison = compare.compare([Run(name, params, material.scores)])
+    return f"{params['model']}, {params['task']}", comparison, [], {name: material}
+
+
+def _of_experiments(rev: str, over: Sequence[str], chosen: Sequence[str]) -> Reported:
+    comparison, pairs, commits = of_experiments(rev, over, chosen)
+    materials: dict[str, Material] = {}
+    for name in dict.fromkeys(name for row in comparison.rows for name in row.runs):
+        paths = (PARAMS, METRICS, PREDICTIONS, STATISTICS, ENVIRONMENT, TRAINING, DATA)
+        with experiments.fetched(commits[name], *paths) as folder:
+            materials[name] = _material(folder)
+    return f"Experiments of {rev}", comparison, pairs, materials
+
+
+def _of_files(patterns: Sequence[str], data: Path | None) -> Reported:
+    comparison, pairs, runs = of_files(patterns)
+    examples = _examples(data) if data else {}
+    return "Predictions", comparison, pairs, {name: Material(rows, examples) for name, rows in runs.items()}
+
+
+def _material(root: Path) -> Material:
+    """Reads what a run left in a folder of the project's layout; all but scores and predictions may be absent."""
+    return Material(
+        rows=read_predictions(root / PREDICTIONS),
+        scores=read_json(root / METRICS),
+        params=compare.flatten(read_yaml(root / PARAMS)),
+        examples=_examples(root / DATA) if (root / DATA).is_dir() else {},
+        history={name: _curve(path) for name in CURVES if (path := root / TRAINING / f"{name}.tsv").is_file()},
+        environment=_optional(root / ENVIRONMENT),
+        data=_optional(root / STATISTICS),
+    )
+
+
+def _optional(path: Path) -> Mapping[str, Any]:
+    return read_json(path) if path.is_file() else {}
+
+
+def _examples(folder: Path) -> dict[str, Example]:
+    found = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
+    return {example.id: example for example in found}
+
+
+def _curve(path: Path) -> Points:
+    with path.open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file, delimiter="\t")
+    return [(float(step), float(value)) for step, value in rows]
+
+
+if __name__ == "__main__":
+    run(main)
