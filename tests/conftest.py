@@ -80,15 +80,15 @@ class Ended(NamedTuple):
     err: str
 
 
-Stage = Callable[..., Ended]
+Command = Callable[..., Ended]
 
 
 @pytest.fixture
-def stage(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Runs a stage in this process as its command line would: stage("prepare", "--out", folder)."""
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs a command in this process as its command line would: command("tools.score", "a.jsonl", "--json")."""
 
     def call(name: str, *arguments: Any) -> Ended:
-        module = importlib.import_module(f"src.stages.{name}")
+        module = importlib.import_module(f"src.{name}")
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capfd.readouterr()
         try:
@@ -99,6 +99,15 @@ def stage(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         return Ended(status, *capfd.readouterr())
 
     return call
+
+
+Stage = Callable[..., Ended]
+
+
+@pytest.fixture
+def stage(command: Command) -> Stage:
+    """Runs a stage: stage("prepare", "--out", folder)."""
+    return lambda name, *arguments: command(f"stages.{name}", *arguments)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from src.files import atomic_file
 Points = Sequence[tuple[float, float]]
 
 WIDTH = 6.4  # inches
+LONGEST = 32  # characters of a name on an axis
 FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200}}
 
 
@@ -81,7 +82,7 @@ def heatmap(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
     for (row, column), value in np.ndenumerate(values[order]):
         if np.isfinite(value):
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if value < 0.6 else "black")
-    ax.set_yticks(range(len(groups)), [groups[i] for i in order])
+    ax.set_yticks(range(len(groups)), [_short(groups[i]) for i in order])
     _name(ax, range(len(systems)), systems)
     figure.colorbar(image, label=metric)
     return figure
@@ -96,7 +97,7 @@ def categories(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     for number, name in enumerate(names):
         widths = np.array([found.get(name, 0.0) * 100 for found in shares.values()])
         if widths.any():
-            ax.barh(list(shares), widths, left=left, label=name, color=colours(number % 20))
+            ax.barh(list(map(_short, shares)), widths, left=left, label=name, color=colours(number % 20))
             left += widths
     ax.invert_yaxis()
     ax.set(xlabel="% of rows")
@@ -143,7 +144,7 @@ def seeds(values: Mapping[str, Mapping[str, Sequence[float]]], metric: str) -> F
             scores = found.get(column, [])
             height = place + (number - 0.5) * 0.3
             ax.plot(scores, [height] * len(scores), "o", color=f"C{number}", alpha=0.7, label="" if place else column)
-    ax.set_yticks(range(len(values)), values)
+    ax.set_yticks(range(len(values)), map(_short, values))
     ax.invert_yaxis()
     ax.set(xlabel=metric)
     _legend(figure, ax)
@@ -168,10 +169,15 @@ def _figure(height: float, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
 
 def _name(ax: Axes, places: Sequence[float] | np.ndarray, names: Sequence[str]) -> None:
     """Names places on the x axis, askew where the names would touch."""
+    names = list(map(_short, names))
     if sum(map(len, names)) > 45:
         ax.set_xticks(places, names, rotation=25, ha="right", rotation_mode="anchor")
     else:
         ax.set_xticks(places, names)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _legend(figure: Figure, ax: Axes) -> None:
