@@ -69,8 +69,8 @@ def browser() -> Callable[[Path, int], tuple[dict[str, Any], list[str]]]:
         frame.write_text(FRAME.format(page=probed.name, width=width))
         ended = subprocess.run(
             [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update", f"--user-data-dir={page.parent / 'browser'}",
-             "--enable-logging=stderr", "--virtual-time-budget=5000",
+             "--disable-background-networking", "--disable-component-update",
+             f"--user-data-dir={page.parent / 'browser'}", "--enable-logging=stderr", "--virtual-time-budget=5000",
              "--dump-dom", frame.as_uri()],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
