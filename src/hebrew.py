@@ -39,15 +39,15 @@ BE: Key = ("verb", "היה")  # no strong consonant is left of it
 TO_BE = re.compile(f"{CLAUSE}{CASE}[אתינ]?הי(?:ה|ו|י|ית|יתי|ית[מנ]|ינו|ות|תה|יתה)")
 IRREGULAR = {"נתנ": ("תנ", "תת", "נת"), "לקח": ("קח",)}  # to give and to take lose more than affixes
 
-INFLECTED = "אות|את|אל|אצל|ב|בינ|בשביל|ל|לפנ|בפנ|מאחור|אחר|ממ|ממנ|על|עמ|אית|של"  # prepositions before a pronoun
+# Words without content. Those with a pronoun may look like a verb (on her, he rose), so that they are read as both.
 INVARIANT = (
-    "אני אתה אנחנו אתם אתן הוא היא הם הן זה זאת זו את אל אצל בין בלי כמו ליד לפני אחרי מאחורי מול מתחת תחת נגד עד על "
-    "עם של כל הכל הכול לכל בכל מכל אבל או אם אך אין יש גם כבר כדי כי כך כן לא רק"
+    "אני אתה אנחנו אתם אתן הוא היא הם הן זה זאת זו את אל אצל בין בלי בתוך כמו ליד לפני אחרי מאחורי מול מן מתוך מתחת "
+    "תחת נגד כנגד עד על עם של כל הכל הכול לכל בכל מכל כמה שני שתי אבל או אם אך אין יש גם כבר כדי כי כך כן לא רק"
 )
-PRONOMINAL = re.compile(f"(?:{INFLECTED})(?:{PRONOUNS})")
-FUNCTION = re.compile(
-    f"ו?(?:כ?ש)?(?P<bare>{'|'.join(INVARIANT.translate(FINAL_LETTERS).split())}|(?:{INFLECTED}|כל|כול)(?:{PRONOUNS}))"
-)
+INFLECTED = "אות|את|אל|אצל|ב|בינ|בשביל|כל|כול|ל|לפנ|בפנ|מאחור|אחר|ממ|ממנ|על|עמ|אית|של"
+PARTICLE = re.compile(f"ו?(?:כ?ש)?(?P<bare>{'|'.join(INVARIANT.translate(FINAL_LETTERS).split())})")
+PRONOMINAL = re.compile(f"ו?(?:כ?ש)?(?:{INFLECTED})(?:{PRONOUNS})")
+CONTRACTED = {"מנ": "מ", "מתוכ": "מ", "בתוכ": "ב", "אל": "ל"}  # a preposition: the letter that stands for it
 
 
 def letters(word: str) -> str:
@@ -60,44 +60,56 @@ def letters(word: str) -> str:
 
 
 def is_function_word(word: str) -> bool:
-    """Says whether a word, in `letters`, is a pronoun, preposition or particle: it carries no content.
+    """Says whether a word, in `letters`, may be a pronoun, preposition or particle.
 
     >>> is_function_word("ואותמ"), is_function_word(letters("בין")), is_function_word(letters("סגרתם"))
     (True, True, False)
     """
-    return FUNCTION.fullmatch(word) is not None
+    return PARTICLE.fullmatch(word) is not None or PRONOMINAL.fullmatch(word) is not None
 
 
-def is_slot(word: str) -> bool:
-    """Says whether a word, in `letters`, of a canonical idiom stands for others or for none (accusative, pronoun)."""
-    return word == "את" or PRONOMINAL.fullmatch(word) is not None
+def cited(idiom: str) -> list[dict[Key, int]]:
+    """Returns {key: cost} for each word of a canonical idiom that its every form must have.
 
+    The accusative particle and a pronoun come and go; the first word is taken for a verb.
 
-def cited(word: str, *, first: bool) -> dict[Key, int]:
-    """Returns {key: cost} for a word, in `letters`, of a canonical idiom; the first of an idiom is taken for a verb.
-
-    >>> cited("נפל", first=True)
-    {('verb', 'נפל'): 0, ('verb', 'פל'): 1}
+    >>> cited("ירד לו האסימון")
+    [{('verb', 'רד'): 0}, {('noun', 'אסימנ'): 0}]
     """
-    if is_function_word(word):
+    first, *others = map(letters, idiom.split())
+    return [
+        _cited_first(first),
+        *(_cited_other(word) for word in others if word != "את" and not PRONOMINAL.fullmatch(word)),
+    ]
+
+
+def _cited_first(word: str) -> dict[Key, int]:
+    if PARTICLE.fullmatch(word):
         return {("function", word): 0}
-    if not first:
-        return _keys("noun", word, CITED_NOUN)
     if TO_BE.fullmatch(word):
         return {BE: 0}
     return _keys("verb", word, CITED_VERB) | {("verb", stem): 1 for stem in IRREGULAR.get(word, ())}
 
 
-def read(word: str) -> dict[Key, int]:
-    """Returns {key: cost} for a word, in `letters`, of a sentence; the part of speech is not known.
+def _cited_other(word: str) -> dict[Key, int]:
+    return {("function", word): 0} if PARTICLE.fullmatch(word) else _keys("noun", word, CITED_NOUN)
 
-    >>> read("ולתת")[("verb", "תת")], read("שעל")
-    (0, {('function', 'שעל'): 0, ('function', 'על'): 0})
+
+def read(word: str, before: str = "") -> dict[Key, int]:
+    """Returns {key: cost} for a word of a sentence, both in `letters`; its part of speech is not known.
+
+    Args:
+        before: the word in front of it; from the tree (two words) is read as from-the-tree (one).
+
+    >>> read("ולתת")["verb", "תת"], read("שעל"), read("העצ", "מנ")["noun", "מעצ"]
+    (0, {('function', 'שעל'): 0, ('function', 'על'): 0}, 0)
     """
-    function = FUNCTION.fullmatch(word)
-    if function:
-        return {("function", word): 0, ("function", function["bare"]): 0}
+    particle = PARTICLE.fullmatch(word)
+    if particle:
+        return {("function", word): 0, ("function", particle["bare"]): 0}
     keys = _keys("verb", word, VERB) | _keys("noun", word, NOUN)
+    if before in CONTRACTED:
+        keys = _keys("noun", CONTRACTED[before] + word, NOUN) | keys
     return keys | {BE: 0} if TO_BE.fullmatch(word) else keys
 
 
