@@ -42,9 +42,10 @@ IRREGULAR = {"נתנ": ("תנ", "תת", "נת"), "לקח": ("קח",)}  # to give
 # Words without content. Those with a pronoun may look like a verb (on her, he rose), so that they are read as both.
 INVARIANT = (
     "אני אתה אנחנו אתם אתן הוא היא הם הן זה זאת זו את אל אצל בין בלי בתוך כמו ליד לפני אחרי מאחורי מול מן מתוך מתחת "
-    "תחת נגד כנגד עד על עם של כל הכל הכול לכל בכל מכל כמה שני שתי אבל או אם אך אין יש גם כבר כדי כי כך כן לא רק"
+    "תחת נגד כנגד עד על עם של כל הכל הכול לכל בכל מכל כמה שני שתי אבל או אז אם אך אין יש גם כבר כדי כי כך כן לא לכן "
+    "עוד רק כולו כולה כולנו כולם כולן"
 )
-INFLECTED = "אות|את|אל|אצל|ב|בינ|בשביל|כל|כול|ל|לפנ|בפנ|מאחור|אחר|ממ|ממנ|על|עמ|אית|של"
+INFLECTED = "אות|את|אל|אצל|ב|בינ|בשביל|ל|לפנ|בפנ|מאחור|אחר|ממ|ממנ|על|עמ|אית|של"
 PARTICLE = re.compile(f"ו?(?:כ?ש)?(?P<bare>{'|'.join(INVARIANT.translate(FINAL_LETTERS).split())})")
 PRONOMINAL = re.compile(f"ו?(?:כ?ש)?(?:{INFLECTED})(?:{PRONOUNS})")
 CONTRACTED = {"מנ": "מ", "מתוכ": "מ", "בתוכ": "ב", "אל": "ל"}  # a preposition: the letter that stands for it
@@ -74,7 +75,7 @@ def cited(idiom: str) -> list[dict[Key, int]]:
     The accusative particle and a pronoun come and go; the first word is taken for a verb.
 
     >>> cited("ירד לו האסימון")
-    [{('verb', 'רד'): 0}, {('noun', 'אסימנ'): 0}]
+    [{('verb', 'רד'): 0}, {('noun', 'אסמנ'): 0}]
     """
     first, *others = map(letters, idiom.split())
     return [
@@ -101,15 +102,16 @@ def read(word: str, before: str = "") -> dict[Key, int]:
     Args:
         before: the word in front of it; from the tree (two words) is read as from-the-tree (one).
 
-    >>> read("ולתת")["verb", "תת"], read("שעל"), read("העצ", "מנ")["noun", "מעצ"]
-    (0, {('function', 'שעל'): 0, ('function', 'על'): 0}, 0)
+    >>> read("ולתת")["verb", "תת"], read("שעל"), read("העצ", "מנ")["noun", "מהעצ"]
+    (1, {('function', 'שעל'): 0, ('function', 'על'): 0}, 0)
     """
     particle = PARTICLE.fullmatch(word)
     if particle:
         return {("function", word): 0, ("function", particle["bare"]): 0}
     keys = _keys("verb", word, VERB) | _keys("noun", word, NOUN)
     if before in CONTRACTED:
-        keys = _keys("noun", CONTRACTED[before] + word, NOUN) | keys
+        for noun in (word, word.removeprefix("ה")):  # in and to swallow the article
+            keys = _keys("noun", CONTRACTED[before] + noun, NOUN) | keys
     return keys | {BE: 0} if TO_BE.fullmatch(word) else keys
 
 
@@ -119,7 +121,7 @@ def _keys(role: str, word: str, affixes: Affixes) -> dict[Key, int]:
     tails = [start for start in range(1, len(word) + 1) if affixes.suffix.fullmatch(word, start)]
     for first, head in heads.items():
         for end in tails:
-            stem = _stem(word[first:end])
+            stem = _stem(word[first:end] if word[end:] else word[first:].removesuffix("ה"))
             if stem:
                 cost = _consonants(word[head.end("clause") : first] + word[end:])
                 found[role, stem] = min(cost, found.get((role, stem), cost))
@@ -127,8 +129,8 @@ def _keys(role: str, word: str, affixes: Affixes) -> dict[Key, int]:
 
 
 def _stem(core: str) -> str:
-    """Returns what inflection and spelling leave alone: vav and yod come and go, and so does an outer he."""
-    strong = re.sub("^ה|ה$|[וי]", "", core)
+    """Returns what inflection and spelling leave alone: vav and yod come and go, and so does a he in front."""
+    strong = re.sub("^ה|[וי]", "", core)
     # One letter says too little: a weak one in front of it (hand, to shoot) belongs to it.
     return "י" + strong if len(strong) == 1 and core[0] in "וי" else strong
 

@@ -22,14 +22,14 @@ def idioms(folder: Path, corpus: Corpus, rows: Sequence[Row]) -> list[str]:
     if source is None:
         return []
     if source == "group":
-        found = {row.example.group for row in rows if row.example.group is not None}
+        listed = [row.example.group or "" for row in rows]
     elif (folder / source).is_file():
-        lines = [unicodedata.normalize("NFC", line).strip() for line in utf8_lines(folder / source)]
-        found = {line for line in lines if line}
+        listed = [unicodedata.normalize("NFC", line) for line in utf8_lines(folder / source)]
     else:
         raise UserError(
             f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); fetch: {corpus.fetch}"
         )
+    found = {" ".join(idiom.split()) for idiom in listed} - {""}
     if not found:
         place = "no row has a group" if source == "group" else f"{folder / source} is empty"
         raise UserError(f"corpus '{folder.name}' has no canonical idioms: {place}; mend or drop canonical_idioms")
