@@ -171,6 +171,7 @@ class HpoParams(Section):
 class EvaluateParams(Section):
     batch_size: Positive
     bootstrap_samples: Positive
+    lexicon: Literal["none", "complete", "restrict"]
 
 
 class Params(Section):
@@ -181,6 +182,15 @@ class Params(Section):
     hpo: HpoParams
     train: TrainParams
     evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "Params":
+        if self.evaluate.lexicon != "none" and "span" not in self.task.split("+"):
+            raise ValueError(
+                f"evaluate.lexicon: {self.evaluate.lexicon} is for spans, which task: {self.task} has none of; "
+                "set none, or a task with span"
+            )
+        return self
 
     @model_validator(mode="after")
     def _space_is_legal(self) -> "Params":

@@ -78,7 +78,7 @@ def test_a_misspelt_key_is_called_unknown_and_not_the_right_one_missing(
 def test_an_unknown_key_that_is_near_to_none_lists_the_legal_ones(params_file: ParamsFile) -> None:
     message = refusal(params_file({"evaluate.zzz": 1}))
     assert "did you mean" not in message
-    assert message.endswith("Legal: evaluate.batch_size, evaluate.bootstrap_samples")
+    assert message.endswith("Legal: evaluate.batch_size, evaluate.bootstrap_samples, evaluate.lexicon")
 
 
 @pytest.mark.parametrize("key", ["seed", "hpo", "prepare.split_seed", "train.trainer", "evaluate.batch_size"])
@@ -162,6 +162,7 @@ def test_a_value_inside_a_value_is_named_with_its_place(
         ("train.lr_scheduler", "lineer", ["linear", "cosine"]),
         ("train.precision", "fp8", ["auto", "fp32", "bf16", "fp16"]),
         ("train.class_weights", "balance", ["balanced"]),
+        ("evaluate.lexicon", "completed", ["none", "complete", "restrict"]),
     ],
 )
 def test_a_name_that_is_not_legal_is_met_with_those_that_are(
@@ -187,6 +188,7 @@ def test_a_name_that_is_not_legal_is_met_with_those_that_are(
             {"prepare.validation_fraction": 0.0, "prepare.test_fraction": 0.99, "train.warmup_ratio": 0.51},
             ["train.warmup_ratio"],
         ),
+        ({"evaluate.lexicon": "complete", "task": "cls"}, ["evaluate.lexicon: complete", "task: cls"]),
     ],
 )
 def test_a_contradiction_names_every_key_that_takes_part(

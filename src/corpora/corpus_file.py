@@ -10,6 +10,8 @@ from src.errors import UserError, unknown_name
 from src.files import read_yaml
 from src.records import SPLITS
 
+FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
+
 
 class Corpus(Section):
     """The keys of a corpus.yaml.
@@ -20,6 +22,7 @@ class Corpus(Section):
         labels: the closed, ordered label set of sentences.
         splits: what the data call a split: our name for it; names that are ours already need no entry.
         unseen_groups: groups held out whole when prepare splits afresh.
+        canonical_idioms: `group` where each group is an idiom in its dictionary form, or a file with one a line.
         fetch: the command that brings the data files.
     """
 
@@ -27,10 +30,11 @@ class Corpus(Section):
     language: str
     licence: str
     reader: str
-    files: Annotated[list[Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]], Field(min_length=1)]
+    files: Annotated[list[FileName], Field(min_length=1)]
     labels: Annotated[list[str], Field(min_length=2)]
     splits: dict[str, str] = Field(default_factory=dict)
     unseen_groups: list[str] = Field(default_factory=list)
+    canonical_idioms: FileName | None = None
     fetch: str
 
 

@@ -13,7 +13,8 @@ from transformers.utils import logging
 
 from src import config, tasks
 from src.analysis import scores
-from src.analysis.baselines import BASELINES
+from src.analysis.baselines import baselines, lexicon_canonical
+from src.analysis.combine import combined
 from src.errors import UserError, run
 from src.files import atomic_folder, read_json, write_csv, write_json
 from src.modeling import checkpoint, hardware
@@ -47,6 +48,16 @@ def main() -> None:
     rows = {split: predict(trained, found, params.batch_size) for split, found in examples.items()}
 
     _check_labels(trained.labels, tasks.label_sets(trained.tasks, train, read_json(arguments.data / "labels.json")))
+    idioms = read_json(arguments.data / "idioms.json")
+    if params.lexicon != "none":
+        if not idioms:
+            raise UserError(
+                f"evaluate.lexicon: {params.lexicon} needs canonical idioms, and the corpus has none; "
+                "set none, or canonical_idioms in its corpus.yaml"
+            )
+        matched = lexicon_canonical(idioms, train, examples, [])
+        rows = {split: combined(params.lexicon, found, matched[split]) for split, found in rows.items()}
+
     results: dict[str, Any] = {"baselines": {}}
     for task in trained.tasks:
         labels = trained.labels[task.name]
@@ -54,7 +65,7 @@ def main() -> None:
         results[task.name] = scores.evaluate(task, own, params.bootstrap_samples)
         results["baselines"][task.name] = {
             name: scores.evaluate(task, baseline(train, examples, labels), params.bootstrap_samples)
-            for name, baseline in BASELINES[task.name].items()
+            for name, baseline in baselines(task.name, idioms).items()
         }
 
     with atomic_folder(arguments.predictions) as folder:

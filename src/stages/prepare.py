@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from src import config, corpora
-from src.corpora import checks, corpus_file, split, statistics
+from src.corpora import canonical, checks, corpus_file, split, statistics
 from src.errors import run
 from src.files import atomic_folder, write_json
 from src.records import SPLITS, write_examples
@@ -25,6 +25,7 @@ def main() -> None:
     corpus = corpus_file.load(arguments.corpus)
     rows = corpora.read(arguments.corpus, corpus)
     checks.check_rows(rows, corpus)
+    idioms = canonical.idioms(arguments.corpus, corpus, rows)
     unseen = split.held_out(rows, corpus, params)
     rows = split.assign(rows, unseen, params)
     checks.check_leaks(rows)
@@ -38,6 +39,7 @@ def main() -> None:
         for name in SPLITS:
             write_examples(folder / f"{name}.jsonl", [example for example in examples if example.split == name])
         write_json(folder / "labels.json", corpus.labels)
+        write_json(folder / "idioms.json", idioms)
     write_json(
         arguments.statistics,
         {

@@ -5,13 +5,15 @@ pytest tests/analysis/test_baselines.py
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from src.analysis.baselines import BASELINES, lexicon, majority_label, majority_tag, tfidf
+from src.analysis.baselines import BASELINES, baselines, lexicon, lexicon_canonical, majority_label, majority_tag, tfidf
 from src.corpora import corpus_file
+from src.files import read_json
 from src.records import SPLITS, Example, Prediction, read_examples
 from src.stages import prepare
 from src.tasks import TASKS
@@ -44,7 +46,7 @@ def test_every_task_has_baselines_and_each_predicts_every_row(splits: dict[str, 
     for name, task in TASKS.items():
         labels = task.labels(splits["train"], DECLARED)
         assert "majority" in BASELINES[name]
-        for baseline in BASELINES[name].values():
+        for baseline in baselines(name, ["פתח דף חדש"]).values():
             rows = baseline(splits["train"], examples, labels)
             for split, found in rows.items():
                 assert [row.id for row in found] == [given.id for given in examples[split]]
@@ -129,6 +131,20 @@ def test_a_form_of_two_kinds_is_of_the_more_frequent_one() -> None:
     assert row.predicted == ["B-Y", "I-Y"]
 
 
+def test_canonical_idioms_are_a_baseline_of_span_where_the_corpus_has_any() -> None:
+    assert baselines("span", ["cut corners"]).keys() == BASELINES["span"].keys() | {"lexicon_canonical"}
+    assert baselines("span", []).keys() == BASELINES["span"].keys()
+    assert baselines("cls", ["cut corners"]).keys() == BASELINES["cls"].keys()
+
+
+def test_a_canonical_idiom_is_marked_as_train_marks_and_nothing_else_of_train_is_used() -> None:
+    train = [example("he broke the silence", "OBII")]
+    tests = [example("we cut all corners", "OBII"), example("broke the silence", "BII")]
+    rows = lexicon_canonical(["cut corners"], train, {"test": tests}, TAGS)["test"]
+    assert [row.predicted for row in rows] == [["O", "B-X", "I-X", "I-X"], ["O", "O", "O"]]
+    assert [row.correct for row in rows] == [True, False]
+
+
 def test_without_spans_in_train_the_lexicon_is_empty() -> None:
     assert marked([example("a b", "OO"), example("c")], "a b c") == "OOO"
 
@@ -179,7 +195,9 @@ def idioms(idiom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         arguments = ["prepare", f"--params={folder / 'params.yaml'}", f"--corpus={corpus}", f"--out={out}"]
         patch.setattr(sys, "argv", [*arguments, f"--statistics={statistics}"])
         prepare.main()
-    return {split: read_examples(out / f"{split}.jsonl") for split in SPLITS}
+    examples = {split: read_examples(out / f"{split}.jsonl") for split in SPLITS}
+    assert len(read_json(out / "idioms.json")) == 60
+    return examples
 
 
 def scored(task: str, rows: dict[str, list[Prediction]]) -> dict[str, float]:
@@ -204,3 +222,17 @@ def test_the_lexicon_knows_idioms_it_has_seen_and_no_others(idioms: dict[str, li
     found = scored("span", lexicon(idioms["train"], tests, ["O", "B-IDIOM", "I-IDIOM"]))
     assert found["test"] > 0.7
     assert found["unseen"] < 0.05
+
+
+def test_canonical_idioms_are_found_seen_or_not_and_by_no_gold(idioms: dict[str, list[Example]]) -> None:
+    """All 60 are looked for in each sentence, and none of it but its words is read."""
+    known = sorted({str(row.group) for rows in idioms.values() for row in rows})
+    splits = {"unseen": idioms["unseen"], "rest": [row for split in SPLITS[:3] for row in idioms[split]]}
+    assert [len(rows) for rows in splits.values()] == [480, 4320]
+    rows = lexicon_canonical(known, idioms["train"], splits, TAGS)
+    found = scored("span", rows)
+    assert found["unseen"] >= 0.99
+    assert found["rest"] >= 0.98
+    blind = [replace(row, tags=None, group=None, label=None) for row in splits["unseen"]]
+    again = lexicon_canonical(known, idioms["train"], {"unseen": blind}, TAGS)["unseen"]
+    assert [row.predicted for row in again] == [row.predicted for row in rows["unseen"]]

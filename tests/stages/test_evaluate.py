@@ -37,7 +37,7 @@ METRICS = {
     },
 }  # fmt: skip
 PRIMARY = {"cls": "f1_macro", "span": "span_f1"}
-BASELINES = {"cls": {"majority", "tfidf"}, "span": {"majority", "lexicon"}}
+BASELINES = {"cls": {"majority", "tfidf"}, "span": {"majority", "lexicon", "lexicon_canonical"}}
 REQUIRED = {"id", "split", "group", "task", "gold", "predicted", "correct"}
 FIELDS = {
     "cls": REQUIRED | {"probabilities"},
@@ -54,7 +54,8 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("test", 10), ("unseen", 8)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count][::-1])
-    shutil.copy(prepared / "labels.json", folder)
+    for name in ("labels.json", "idioms.json"):
+        shutil.copy(prepared / name, folder)
     return folder
 
 
@@ -105,8 +106,9 @@ class Evaluate:
 
 @pytest.fixture
 def evaluate(stage: Stage, params_file: ParamsFile, data: Path, tmp_path: Path) -> Evaluate:
-    def run(root: Path, model: Path, data: Path, batch_size: int = 4) -> Ended:
-        changes = {"evaluate.batch_size": batch_size, "evaluate.bootstrap_samples": 50}
+    def run(root: Path, model: Path, data: Path, batch_size: int = 4, lexicon: str = "none") -> Ended:
+        changes = {"evaluate.batch_size": batch_size, "evaluate.bootstrap_samples": 50, "evaluate.lexicon": lexicon}
+        changes["task"] = "cls" if lexicon == "none" else "cls+span"
         return stage(
             "evaluate", "--params", params_file(changes), "--model", model, "--data", data,
             "--metrics", root / "evaluate.json", "--predictions", root / "predictions", "--plots", root / "plots",
@@ -302,6 +304,33 @@ def test_the_size_of_batches_changes_no_score(evaluate: Evaluate, models: dict[s
     evaluate(models["cls"], batch_size=64)
     assert evaluate.metrics["cls"]["test"].pop("ece") == pytest.approx(single.pop("ece"), abs=1e-4)
     assert {k: v for k, v in evaluate.metrics["cls"]["test"].items() if k != "ece"} == single
+
+
+def test_canonical_idioms_change_the_spans_alone(evaluate: Evaluate, models: dict[str, Path]) -> None:
+    evaluate(models["cls+span"])
+    before, rows = evaluate.metrics, evaluate.predictions("unseen")
+    assert evaluate(models["cls+span"], lexicon="restrict").status == 0
+    assert evaluate.metrics["cls"] == before["cls"]
+    assert evaluate.metrics["baselines"] == before["baselines"]
+    after = evaluate.predictions("unseen")
+    assert [row for row in after if row["task"] == "cls"] == [row for row in rows if row["task"] == "cls"]
+    changed = [new for old, new in zip(rows, after, strict=True) if old != new]
+    assert changed
+    assert all("probabilities" not in row for row in changed)
+    assert evaluate.metrics["span"]["unseen"]["span_f1"] > before["span"]["unseen"]["span_f1"]
+
+
+def test_without_canonical_idioms_there_is_nothing_to_join(
+    evaluate: Evaluate, models: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(evaluate.data, tmp_path / "data")
+    (tmp_path / "data" / "idioms.json").write_text("[]")
+    ended = evaluate(models["cls+span"], data=tmp_path / "data", lexicon="restrict")
+    assert ended.status == 2
+    assert "evaluate.lexicon: restrict" in ended.err
+    assert not evaluate.root.exists()
+    evaluate(models["cls+span"], data=tmp_path / "data")
+    assert evaluate.metrics["baselines"]["span"].keys() == {"majority", "lexicon"}
 
 
 def test_what_an_earlier_run_wrote_is_replaced(evaluate: Evaluate, models: dict[str, Path]) -> None:

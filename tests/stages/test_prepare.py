@@ -68,10 +68,13 @@ def test_the_sample_becomes_four_files_a_label_set_and_statistics(prepare: Prepa
     assert ended.err == ""
     assert ended.out == ("prepared sample: train 448, validation 56, test 56, unseen 80 rows; 0 near-duplicate pairs\n")
     assert sorted(prepare.written()) == [
-        "metrics/data.json", "prepared/labels.json", "prepared/test.jsonl", "prepared/train.jsonl",
-        "prepared/unseen.jsonl", "prepared/validation.jsonl",
+        "metrics/data.json", "prepared/idioms.json", "prepared/labels.json", "prepared/test.jsonl",
+        "prepared/train.jsonl", "prepared/unseen.jsonl", "prepared/validation.jsonl",
     ]  # fmt: skip
     assert json.loads((prepare.out / "labels.json").read_text()) == ["Literal", "Figurative"]
+    idioms = json.loads((prepare.out / "idioms.json").read_text())
+    assert len(idioms) == 32
+    assert {"פתח דף חדש", "סגר את הברז"} <= set(idioms), "those that are held out are known too"
     examples = {split: read_examples(prepare.out / f"{split}.jsonl") for split in SPLITS}
     assert {split: len(rows) for split, rows in examples.items()} == {
         "train": 448, "validation": 56, "test": 56, "unseen": 80,
