@@ -7,12 +7,20 @@ of the reader does not come from the code under test.
 import csv
 import io
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from src import corpora
+from src.corpora import corpus_file
+from src.corpora.corpus_file import Corpus
+from src.corpora.rows import Row
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "data" / "raw" / "sample"
 LABELS = ["Literal", "Figurative"]
 UNSEEN = "סגר מעגל"
 IDIOMS = ["שבר שתיקה", "ירד מן הפסים", UNSEEN]
@@ -94,3 +102,25 @@ class SmallCorpus:
 def corpus(tmp_path: Path) -> SmallCorpus:
     """A valid corpus that is not written yet."""
     return SmallCorpus(tmp_path / "raw" / "small")
+
+
+@pytest.fixture(scope="session")
+def meta() -> Corpus:
+    """The corpus.yaml of the sample."""
+    return corpus_file.load(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def sample(meta: Corpus) -> list[Row]:
+    """All rows of the sample: 32 idioms, four of them held out, 10 rows per idiom and label."""
+    return corpora.read(SAMPLE, meta)
+
+
+@pytest.fixture(scope="session")
+def hebrew_idioms(idiom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shipped corpus.yaml of the Hebrew idioms, and the data files in the place that it names."""
+    folder = tmp_path_factory.mktemp("raw") / "hebrew_idioms"
+    folder.mkdir()
+    shutil.copy(ROOT / "data" / "raw" / "hebrew_idioms" / "corpus.yaml", folder)
+    (folder / "splits").symlink_to(idiom_data)
+    return folder
