@@ -4,13 +4,12 @@ Each function raises UserError with file, row, column and value.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from src.corpora.copies import leaking
+from src.corpora.copies import ORDER, leaking
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import UserError
-from src.records import SPLITS
 from src.words import invalid_tag, locate, spans_of
 
 
@@ -65,37 +64,44 @@ def check_row(row: Row, corpus: Corpus) -> None:
 def check_leaks(rows: Sequence[Row], inseparable: str | None = None) -> None:
     """Checks that no text is in two splits, that unseen groups are unseen, and that inseparable rows are together.
 
+    Raises:
+        UserError: the first of `find_leaks`.
+    """
+    for leak in find_leaks(rows, inseparable):
+        raise leak
+
+
+def find_leaks(rows: Sequence[Row], inseparable: str | None = None) -> Iterator[UserError]:
+    """Yields an error for each leak; it names both places.
+
     Args:
         inseparable: the field of which no value may be in two splits; None: copies of a text and unseen groups alone.
-
-    Raises:
-        UserError: names both places.
     """
     for row, copy in leaking(rows):
-        raise copy.refuse(
+        yield copy.refuse(
             "text",
             f"a leak: {row.place}, in split {row.example.split}, has the same text (but for case, spaces and "
             f"punctuation), and this row is in {copy.example.split}; leaks: drop in corpus.yaml leaves the former out",
         )
-    _check_together(rows, "group", lambda split: "unseen" if split == "unseen" else "seen")
+    yield from _parted(rows, "group", lambda split: "unseen" if split == "unseen" else "seen")
     if inseparable is not None:
-        _check_together(rows, inseparable, lambda split: split)
+        yield from _parted(rows, inseparable, lambda split: split)
 
 
-def _check_together(rows: Sequence[Row], field: str, part_of: Callable[[str], str]) -> None:
-    """Refuses a value of the field that is in two parts; where one is unseen, it is that row that is refused."""
+def _parted(rows: Sequence[Row], field: str, part_of: Callable[[str], str]) -> Iterator[UserError]:
+    """Yields an error for each value of the field that is in two parts; the row in the later split is refused."""
     places: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in rows:
         value = getattr(row.example, field)
         if value is not None:
             places[value].setdefault(part_of(row.example.split), row)
     for found in places.values():
-        first, *others = sorted(found.values(), key=lambda row: SPLITS.index(row.example.split))
-        for row in others[-1:]:
-            raise row.refuse(
+        first, *others = sorted(found.values(), key=lambda row: ORDER[row.example.split])
+        if others:
+            yield others[-1].refuse(
                 field,
                 f"a leak: {first.place}, in split {first.example.split}, has the same {field}, "
-                f"and this row is in {row.example.split}",
+                f"and this row is in {others[-1].example.split}",
             )
 
 

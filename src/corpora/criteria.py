@@ -22,6 +22,7 @@ from src.records import Example
 
 COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "post_id", "label": "status",
            "answers": "evidence"}  # fmt: skip
+REQUIRED = ("post_id", "criterion", "status")
 Pair = tuple[str, str]  # a post and a criterion, by their names
 
 
@@ -41,7 +42,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
     posts, refused = _posts(path.parent / "posts.csv")
     yield from refused
     annotations: dict[Pair, list[tuple[int, Cells]]] = {}
-    for number, cells in delimited.read(path, ["post_id", "criterion", *(["status"] if targets else [])]):
+    for number, cells in delimited.read(path, REQUIRED if targets else REQUIRED[:2]):
         problem = cells if isinstance(cells, UserError) else _problem(path, number, cells, criteria, posts)
         if problem:
             yield problem
