@@ -163,13 +163,13 @@ def real(tmp_path: Path) -> Callable[..., Path]:
 def table(tmp_path: Path) -> Callable[..., Path]:
     """Writes a corpus folder: table({"a.csv": "text,label\\nx,y\\n"}, columns={"text": "text"}, ...)."""
 
-    def write(files: Mapping[str, str | bytes], **meta: Any) -> Path:
+    def write(contents: Mapping[str, str | bytes], /, **meta: Any) -> Path:
         folder = tmp_path / "raw" / "table"
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
+        for name, content in contents.items():
             (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
         usual = {
-            "description": "a table", "language": "en", "licence": "none", "reader": "csv", "files": list(files),
+            "description": "a table", "language": "en", "licence": "none", "reader": "csv", "files": list(contents),
             "labels": ["no", "yes"], "columns": {"text": "text", "label": "label"}, "fetch": "copy it",
         }  # fmt: skip
         YAML().dump(
