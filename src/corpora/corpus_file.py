@@ -98,7 +98,9 @@ class Corpus(Section):
         if len(labels) == 1 or len(set(labels)) < len(labels):
             raise ValueError(f"labels: at least 2, each once, or [] where texts have none; not {labels}")
         if "-1" in labels:
-            raise ValueError("labels: -1 is no label, but what unlabelled rows bear; name it under drop to leave them out")
+            raise ValueError(
+                "labels: -1 is no label, but what unlabelled rows bear; name it under drop to leave them out"
+            )
         return labels
 
     @field_validator("encoding")
@@ -107,7 +109,9 @@ class Corpus(Section):
         try:
             codecs.lookup(encoding)
         except LookupError as error:
-            raise ValueError(f"encoding: unknown encoding {encoding!r}; utf-8, utf-16, cp1255 are some that are known") from error
+            raise ValueError(
+                f"encoding: unknown encoding {encoding!r}; utf-8, utf-16, cp1255 are some that are known"
+            ) from error
         return encoding
 
     @model_validator(mode="after")

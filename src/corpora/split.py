@@ -100,9 +100,11 @@ def _fractions(drawn: Sequence[str], params: PrepareParams) -> dict[str, float]:
 def _draw(
     rows: Sequence[Row], shares: Mapping[str, float], params: PrepareParams, inseparable: str | None
 ) -> dict[str, str]:
-    """Parts rows in these shares. Returns {id: split}."""
-    draw = _by_stratum if inseparable is None else _by_unit
-    return draw(units(rows, inseparable), shares, params.split_seed)
+    """Parts rows in these shares: rows that may stand alone per group and label, others by whole units."""
+    found = units(rows, inseparable)
+    alone = [unit for unit in found if len(unit) == 1 and inseparable is None]
+    tied = [unit for unit in found if len(unit) > 1 or inseparable is not None]
+    return _by_stratum(alone, shares, params.split_seed) | _by_unit(tied, shares, params.split_seed)
 
 
 def _kind(row: Row) -> str | None:
@@ -112,25 +114,25 @@ def _kind(row: Row) -> str | None:
     return row.example.label
 
 
-def _by_stratum(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Parts the rows of each group and label by largest remainder; copies follow the first of them."""
+def _by_stratum(alone: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Parts the rows of each group and label by largest remainder. Returns {id: split}."""
     split_of: dict[str, str] = {}
-    for stratum in _shuffled_strata(found, lambda row: (row.example.group, _kind(row)), seed):
-        sizes = largest_remainder(sum(map(len, stratum)), list(shares.values()))
+    for stratum in _shuffled_strata(alone, lambda row: (row.example.group, _kind(row)), seed):
+        sizes = largest_remainder(len(stratum), list(shares.values()))
         names = [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
-        start = 0
-        for unit in stratum:
-            split_of |= {row.example.id: names[start] for row in unit}
-            start += len(unit)
+        split_of |= {row.example.id: name for (row,), name in zip(stratum, names, strict=True)}
     return split_of
 
 
 def _by_unit(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Puts each unit, in random order, where it brings the rows of each label nearest to their shares.
+    """Puts each unit where it brings the rows of each label nearest to their shares. Returns {id: split}.
 
     Nearest is by the sum over splits and labels of (rows - due)^2 / due, so small splits are filled as well as large.
+    The order is random, but units that are too large for the smallest split come first, and the others fill up.
     """
     (order,) = _shuffled_strata(found, lambda row: None, seed) or [[]]
+    smallest = min(share for share in shares.values() if share > 0) * sum(map(len, found)) / sum(shares.values())
+    order.sort(key=lambda unit: len(unit) <= smallest)
     totals = Counter(_kind(row) for unit in found for row in unit)
     due = {
         (name, kind): n * share / sum(shares.values())

@@ -37,6 +37,8 @@ def main() -> None:
         if name == "new":
             command.add_argument("--file", type=Path, required=True, help="CSV, TSV, JSON Lines or SQuAD's JSON")
     arguments = parser.parse_args()
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", arguments.name):
+        raise UserError(f"'{arguments.name}' is no name of a corpus; legal: Latin letters, digits, _ and -")
     folder = arguments.root / arguments.name
     if arguments.command == "new":
         new(folder, arguments.file)
@@ -48,11 +50,9 @@ def new(folder: Path, file: Path) -> None:
     """Writes the corpus.yaml of a folder, and copies the data file beside it, unless it is there.
 
     Raises:
-        UserError: no legal name, a corpus.yaml or another file of that name that is there, or a file that is no table.
+        UserError: a corpus.yaml or another file of that name that is there, or a file that is no table.
     """
     target, made = folder / file.name, folder / "corpus.yaml"
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", folder.name):
-        raise UserError(f"'{folder.name}' is no name of a corpus; legal: Latin letters, digits, _ and -")
     if made.exists():
         raise UserError(f"{made} is there already; edit it, or delete it to have it guessed again")
     if not file.is_file():

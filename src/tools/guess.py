@@ -171,7 +171,8 @@ def _columns(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     second = [column for column in free if column in _seconds(found.get("text", ""))]
     if "text_pair" not in found and second:
         found["text_pair"] = second[0]
-    labels = [column for column in free if column not in found.values() and _fits("label", values[column])]
+    free = [column for column in free if column not in found.values()]
+    labels = [column for column in free if _fits("label", values[column]) and _recurs(values[column])]
     if "label" not in found and labels:
         found["label"] = min(labels, key=lambda column: "label" not in column.casefold())
     for one, other in (("tokens", "tags"), ("tags", "tokens"), ("start", "end"), ("end", "start")):
@@ -198,11 +199,15 @@ def _fits(field: str, values: Sequence[Any]) -> bool:
     if field == "id":
         return len(distinct) == len(values)
     if field == "label":
-        few = 2 <= len(distinct) <= min(MOST_LABELS, max(2, len(values) // 2))
-        return few and all(len(value) <= 60 for value in distinct)
+        return 2 <= len(distinct) <= MOST_LABELS and all(len(value) <= 60 for value in distinct)
     if field == "split":
         return len(distinct) <= 10
     return True
+
+
+def _recurs(values: Sequence[Any]) -> bool:
+    """Whether a value of a column stands in two rows or more, on average."""
+    return 2 * len(_distinct(values)) <= len(values)
 
 
 def _distinct(values: Sequence[Any]) -> set[str]:
