@@ -142,7 +142,10 @@ def near_duplicates(rows: Sequence[Row]) -> list[tuple[str, str, float]]:
 
 
 def _similarity(one: Sequence[frozenset[int]], other: Sequence[frozenset[int]]) -> float:
-    """The similarity of the less similar sides; a text and a pair are not similar."""
-    if len(one) != len(other):
-        return 0.0
-    return min(len(a & b) / len(a | b) for a, b in zip(one, other, strict=True))
+    """The similarity of the less similar sides, where that is near; a text and a pair are not similar."""
+    lowest = 1.0 if len(one) == len(other) else 0.0
+    for a, b in zip(one, other, strict=False):
+        if lowest >= NEAR and a is not b:
+            common = len(a & b)
+            lowest = min(lowest, common / (len(a) + len(b) - common))
+    return lowest
