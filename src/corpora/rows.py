@@ -74,6 +74,7 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
 def _wide_lines(path: Path, encoding: str) -> Iterator[str]:
     with path.open(encoding=encoding, newline="") as file:
         try:
+            yield next(file, "").removeprefix("\ufeff")
             yield from file
         except UnicodeError as error:
             raise UserError(f"{path} is not {encoding}: {error}; save the file as {encoding}") from error

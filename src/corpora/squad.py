@@ -58,7 +58,7 @@ def _row(path: Path, number: int, title: str, context: str, question: dict[str, 
     if found is not None and impossible is not None and impossible == bool(found):
         return refusal(path, number, "is_impossible", impossible, f"the question has {len(found)} answers")
     example = Example(
-        id=question["id"],
+        id=str(question["id"]),
         text=nfc(question["question"]),
         text_pair=nfc(context),
         group=nfc(title),

@@ -51,7 +51,8 @@ class _Cells:
             answers=self._answers(),
             split=self._split(),
         )
-        return Row(example, self.path, self.number, {**columns, "tokens": columns.get("tokens", columns["text"])})
+        marked = columns.get("start", columns.get("span", columns["text"]))
+        return Row(example, self.path, self.number, {"tokens": columns["text"], "tags": marked, **columns})
 
     def _has(self, field: str) -> bool:
         return getattr(self.corpus.columns, field) in self.cells
@@ -137,15 +138,17 @@ class _Cells:
         value = _parsed(self._cell("answers"))
         if value is None or value == "":
             return []
-        if isinstance(value, dict) and {"text", "answer_start"} <= value.keys():
-            value = list(zip(value["text"], value["answer_start"], strict=False))
         found: list[list[int]] = []
         try:
+            if isinstance(value, dict):
+                value = list(zip(value["text"], value["answer_start"], strict=True))
             for answer in [value] if isinstance(value, str) else value:
                 found += [span for span in _answer(answer, searched) if span not in found]
-        except (ValueError, TypeError) as error:
-            problem = str(error) if isinstance(error, ValueError) else "a list of [start, end] or of texts is expected"
-            raise self._refuse("answers", problem) from error
+        except ValueError as error:
+            raise self._refuse("answers", str(error)) from error
+        except (KeyError, TypeError) as error:
+            legal = "[start, end] pairs, texts, or {text: [...], answer_start: [...]} are expected"
+            raise self._refuse("answers", legal) from error
         return found
 
 

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from src import corpora
+from src.corpora import corpus_file
+from src.errors import UserError
 from src.records import Example
-from tests.corpora.conftest import refusal_of, rows_of
+from tests.corpora.conftest import SAMPLE, refusal_of, rows_of
 
 Table = Callable[..., Path]
 ENGLISH = 'text,label\nHe broke it,no\n"Ice, ""broken"" here",yes\n'
@@ -45,7 +48,7 @@ def test_delimiter_quoting_line_ends_and_mark_make_no_difference(
     assert [(e.text, e.label) for e in examples(folder)] == [("He broke it", "no"), ('Ice, "broken" here', "yes")]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1255", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1255", "utf-16", "utf-16-le"])
 def test_a_file_may_be_in_any_encoding(table: Table, encoding: str) -> None:
     folder = table({"a.csv": "text,label\nשבר שתיקה,no\n".encode(encoding)}, encoding=encoding)
     assert examples(folder)[0].text == "שבר שתיקה"
@@ -182,7 +185,9 @@ ANSWERED = {"columns": {"text": "text", "answers": "answers"}, "labels": []}
         ({"text": "abc", "answers": [[2, 4]]}, ANSWERED, "row 1, column 'answers': [2, 4] is no span", []),
         ({"text": "abc", "answers": {"text": ["b"], "answer_start": [0]}}, ANSWERED,
          "row 1, column 'answers': the answer 'b' does not stand at 0", []),
-        ({"text": "abc", "answers": [5]}, ANSWERED, "row 1, column 'answers': a list of [start, end] or of texts", []),
+        ({"text": "abc", "answers": [5]}, ANSWERED, "row 1, column 'answers': [start, end] pairs, texts, or ", []),
+        ({"text": "abc", "answers": {"text": ["b"]}}, ANSWERED, "row 1, column 'answers': [start, end] pairs", []),
+        ({"text": "abc", "answers": {"text": ["b"], "answer_start": []}}, ANSWERED, "row 1, column 'answers': ", []),
         ({"text": "a b", "w": ["a"], "t": "O"}, {"columns": {"text": "text", "tokens": "w", "tags": "t"}, "labels": []},
          None, []),
         ({"text": "a b", "w": [1], "t": ["O"]}, {"columns": {"text": "text", "tokens": "w", "tags": "t"}, "labels": []},
@@ -252,3 +257,13 @@ def test_a_corpus_yaml_that_contradicts_itself_names_the_keys(
     assert message.startswith("corpus.yaml: ")
     for fragment in fragments:
         assert fragment in message
+
+
+def test_another_column_can_be_the_group_where_columns_can_be_chosen(table: Table) -> None:
+    folder = table({"a.csv": "text,label,outlet\na,no,X\n"})
+    found = corpus_file.with_group(corpus_file.load(folder), "outlet")
+    assert [row.example.group for row in corpora.read(folder, found)] == ["X"]
+    with pytest.raises(UserError, match=r"no column 'outlets'; the columns are text, label, outlet"):
+        corpora.read(folder, corpus_file.with_group(corpus_file.load(folder), "outlets"))
+    with pytest.raises(UserError, match=r"prepare.group_column: x: reader idioms has a group of its own"):
+        corpus_file.with_group(corpus_file.load(SAMPLE), "x")

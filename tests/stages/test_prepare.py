@@ -175,6 +175,47 @@ def test_decomposed_text_is_written_as_nfc(corpus: SmallCorpus, prepare: Prepare
     assert row.tags == ["O", "O", "O", "B-IDIOM", "I-IDIOM", "O"]
 
 
+def test_a_text_twice_in_one_split_is_reported_and_does_not_stop_the_stage(
+    corpus: SmallCorpus, prepare: Prepare
+) -> None:
+    copied(3, 2, lambda text: text.replace(" .", " !"))(corpus)
+    assert prepare(corpus.write()).status == 0
+    assert prepare.data()["duplicates"] == {
+        "texts": 1, "rows": 2, "conflicting_labels": 0, "listed": [["r00", "r01"]],
+    }  # fmt: skip
+    assert prepare.data()["near_duplicates"]["count"] == 0
+
+
+def test_a_text_in_two_splits_is_dropped_from_train_where_corpus_yaml_says_so(
+    corpus: SmallCorpus, prepare: Prepare
+) -> None:
+    copied(11, 2, lambda text: text)(corpus)
+    corpus.meta["leaks"] = "drop"
+    ended = prepare(corpus.write())
+    assert ended.status == 0
+    assert "train 31, validation 4, test 4, unseen 4 rows" in ended.out
+    assert f"1 rows dropped because a later split has the same text: see {prepare.statistics}" in ended.out
+    assert prepare.data()["dropped_leaks"] == {"count": 1, "listed": [["r00", "r09"]]}
+
+
+def test_labels_are_renamed_and_dropped_ones_counted(corpus: SmallCorpus, prepare: Prepare) -> None:
+    for row in corpus.rows[:2]:
+        row["label_str"] = "Unclear"
+    corpus.meta |= {"labels": ["lit", "fig"], "rename": {"Literal": "lit", "Figurative": "fig"}, "drop": ["Unclear"]}
+    assert prepare(corpus.write()).status == 0
+    assert prepare.data()["dropped_labels"] == {"Unclear": 2}
+    assert prepare.data()["splits"]["train"]["labels"] == {"fig": 16, "lit": 14}
+
+
+def test_groups_that_a_split_of_ones_own_parts_are_refused_where_group_by_says_so(
+    corpus: SmallCorpus, prepare: Prepare
+) -> None:
+    ended = prepare(corpus.write(), **{"prepare.group_by": "group"})
+    assert ended.status == 2
+    assert "column 'base_pie': a leak: " in ended.err
+    assert not (prepare.root / "made").exists()
+
+
 Break = Callable[[SmallCorpus], Any]
 
 
