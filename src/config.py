@@ -34,6 +34,7 @@ class PrepareParams(Section):
     folds: Annotated[int, Field(ge=2)] | None
     fold: Annotated[int, Field(ge=0)] | None
     group_by: Literal["group"] | None
+    group_column: Annotated[str, Field(min_length=1)] | None
     max_samples: Positive | None
 
     @model_validator(mode="after")
@@ -48,11 +49,10 @@ class PrepareParams(Section):
             raise ValueError("prepare.fold is one of prepare.folds, counted from 0; set both or null both")
         if self.folds is not None and self.fold is not None and self.fold >= self.folds:
             raise ValueError(f"prepare.fold: {self.fold} is none of the prepare.folds, 0 to {self.folds - 1}")
-        if self.group_by is not None and self.folds is None:
-            raise ValueError("prepare.group_by without prepare.folds has nothing to say; set folds or null group_by")
-        if self.group_by is not None and self.unseen_groups is not None:
+        if self.group_by is not None and self.folds is not None and self.unseen_groups is not None:
             raise ValueError(
-                "prepare.group_by contradicts prepare.unseen_groups: the fold holds groups out; null one of them"
+                "prepare.group_by with prepare.folds contradicts prepare.unseen_groups: the fold holds groups out; "
+                "null one of them"
             )
         if self.validation_fraction + self.tested_fraction >= 1:
             raise ValueError(

@@ -65,3 +65,8 @@ def test_the_tables_name_every_model_and_every_task() -> None:
 )
 def test_a_command_can_be_pasted_into_a_shell(command: str) -> None:
     assert shlex.split(command, comments=True)
+
+
+def test_the_table_of_corpora_names_all_that_are_shipped() -> None:
+    for path in (ROOT / "data" / "raw").glob("*/corpus.yaml"):
+        assert f"`{path.parent.name}`" in README

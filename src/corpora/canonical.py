@@ -1,11 +1,10 @@
 """The canonical idioms of a corpus: what `lexicon_canonical` looks for. They are knowledge, no gold span is read."""
 
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row, utf8_lines
+from src.corpora.rows import Row, lines, nfc
 from src.errors import UserError
 
 
@@ -24,7 +23,7 @@ def idioms(folder: Path, corpus: Corpus, rows: Sequence[Row]) -> list[str]:
     if source == "group":
         listed = [row.example.group or "" for row in rows]
     elif (folder / source).is_file():
-        listed = [unicodedata.normalize("NFC", line) for line in utf8_lines(folder / source)]
+        listed = [nfc(line) for line in lines(folder / source)]
     else:
         raise UserError(
             f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); fetch: {corpus.fetch}"

@@ -1,49 +1,53 @@
-"""Intake checks that hold for every corpus: what stops prepare, and what it merely reports.
+"""Intake checks that hold for every corpus and stop prepare. What is merely reported: copies.py, statistics.py.
 
-Each function raises UserError with file, row, column and value; near_duplicates reports.
+Each function raises UserError with file, row, column and value.
 """
 
-import math
-import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from src.corpora.copies import ORDER, leaking
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import UserError
 from src.words import invalid_tag, locate, spans_of
 
-NEAR = 0.8  # Jaccard similarity of character 5-grams from which two texts count as near-duplicates
-GRAM = 5
-
 
 def check_rows(rows: Sequence[Row], corpus: Corpus) -> None:
-    """Checks each row by itself, and that ids and texts are unique.
+    """Checks each row by itself, and that ids are unique.
 
     Raises:
-        UserError: empty id or text, unknown label, tags that do not fit the words, I- without B-, a word that is not
-            in the text, an id that comes twice, a text that comes twice.
+        UserError: what `check_row` refuses, or an id that comes twice.
     """
     ids: dict[str, Row] = {}
-    texts: dict[str, Row] = {}
     for row in rows:
-        _check_row(row, corpus)
+        check_row(row, corpus)
         first = ids.setdefault(row.example.id, row)
         if first is not row:
             raise row.refuse("id", f"the id stands already in {first.place}")
-        first = texts.setdefault(normalised(row), row)
-        if first is not row:
-            raise row.refuse("text", f"the same text (but for case, spaces and punctuation) as {first.place}")
 
 
-def _check_row(row: Row, corpus: Corpus) -> None:
+def check_row(row: Row, corpus: Corpus) -> None:
+    """Checks one row by itself, whatever the others are.
+
+    Raises:
+        UserError: empty id or text, unknown label, tags that do not fit the words, I- without B-, a word that is not
+            in the text, an answer that is no span of the text.
+    """
     example = row.example
     if not example.id:
         raise row.refuse("id", "the id is empty")
-    if not normalised(row):
-        raise row.refuse("text", "the text has no letter or digit")
+    for field, text in (("text", example.text), ("text_pair", example.text_pair)):
+        if text is not None and not any(c.isprintable() and not c.isspace() for c in text):
+            raise row.refuse(field, "the text is empty")
     if example.label is not None and example.label not in corpus.labels:
-        raise row.refuse("label", f"unknown label; legal: {', '.join(corpus.labels)}")
+        raise row.refuse("label", f"unknown label; legal: {', '.join(corpus.labels) or 'none'}")
+    searched = example.text if example.text_pair is None else example.text_pair
+    for start, end in example.answers or []:
+        if not 0 <= start < end <= len(searched):
+            raise row.refuse(
+                "answers", f"[{start}, {end}] is no span of the text, which has {len(searched)} characters"
+            )
     if example.tokens is None or example.tags is None:
         return
     if len(example.tags) != len(example.tokens):
@@ -57,25 +61,48 @@ def _check_row(row: Row, corpus: Corpus) -> None:
         raise row.refuse("tokens", f"word {str(error)!r} is not in the text where it should be") from error
 
 
-def normalised(row: Row) -> str:
-    """The text (and its pair) without case, white space and punctuation: equal for copies of one sentence."""
-    parts = [row.example.text] if row.example.text_pair is None else [row.example.text, row.example.text_pair]
-    return "\n".join(re.sub(r"[\W_]+", "", part.casefold()) for part in parts)
-
-
-def check_leaks(rows: Sequence[Row]) -> None:
-    """Checks that unseen groups are unseen.
+def check_leaks(rows: Sequence[Row], inseparable: str | None = None) -> None:
+    """Checks that no text is in two splits, that unseen groups are unseen, and that inseparable rows are together.
 
     Raises:
-        UserError: a group with rows in the unseen split and in another.
+        UserError: the first of `find_leaks`.
     """
-    places: dict[str, dict[bool, Row]] = defaultdict(dict)
+    for leak in find_leaks(rows, inseparable):
+        raise leak
+
+
+def find_leaks(rows: Sequence[Row], inseparable: str | None = None) -> Iterator[UserError]:
+    """Yields an error for each leak; it names both places.
+
+    Args:
+        inseparable: the field of which no value may be in two splits; None: copies of a text and unseen groups alone.
+    """
+    for row, copy in leaking(rows):
+        yield copy.refuse(
+            "text",
+            f"a leak: {row.place}, in split {row.example.split}, has the same text (but for case, spaces and "
+            f"punctuation), and this row is in {copy.example.split}; leaks: drop in corpus.yaml leaves the former out",
+        )
+    yield from _parted(rows, "group", lambda split: "unseen" if split == "unseen" else "seen")
+    if inseparable is not None:
+        yield from _parted(rows, inseparable, lambda split: split)
+
+
+def _parted(rows: Sequence[Row], field: str, part_of: Callable[[str], str]) -> Iterator[UserError]:
+    """Yields an error for each value of the field that is in two parts; the row in the later split is refused."""
+    places: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in rows:
-        if row.example.group is not None:
-            places[row.example.group].setdefault(row.example.split == "unseen", row)
-    for group, found in places.items():
-        if len(found) == 2:
-            raise found[True].refuse("group", f"a leak: the unseen group {group!r} stands in {found[False].place} too")
+        value = getattr(row.example, field)
+        if value is not None:
+            places[value].setdefault(part_of(row.example.split), row)
+    for found in places.values():
+        first, *others = sorted(found.values(), key=lambda row: ORDER[row.example.split])
+        if others:
+            yield others[-1].refuse(
+                field,
+                f"a leak: {first.place}, in split {first.example.split}, has the same {field}, "
+                f"and this row is in {others[-1].example.split}",
+            )
 
 
 def check_kinds(rows: Sequence[Row]) -> None:
@@ -102,31 +129,5 @@ def check_sizes(rows: Sequence[Row], unseen_groups: Sequence[str]) -> None:
         if not sizes[split]:
             raise UserError(
                 f"the {split} split is empty: {dict(sizes)}; "
-                "change prepare.split, unseen_groups, the fractions or max_samples"
+                "change prepare.split, unseen_groups, group_by, the fractions or max_samples"
             )
-
-
-def near_duplicates(rows: Sequence[Row]) -> list[tuple[str, str, float]]:
-    """Finds the pairs of texts whose character 5-grams have a Jaccard similarity of at least 0.8.
-
-    Returns:
-        (id, id, similarity) of each pair, most similar first.
-
-    Source: prefix filtering, Bayardo et al. 2007, Scaling Up All Pairs Similarity Search: two sets that are so similar
-    share one of their rarest n-grams, so only those are indexed.
-    """
-    texts = [normalised(row) for row in rows]
-    grams = [{text[i : i + GRAM] for i in range(max(1, len(text) - GRAM + 1))} for text in texts]
-    frequency = Counter(gram for found in grams for gram in found)
-    index: dict[str, list[int]] = defaultdict(list)
-    pairs: list[tuple[str, str, float]] = []
-    for current, found in enumerate(grams):
-        rarest = sorted(found, key=lambda gram: (frequency[gram], gram))
-        prefix = rarest[: len(found) - math.ceil(NEAR * len(found)) + 1]
-        for other in sorted({candidate for gram in prefix for candidate in index[gram]}):
-            similarity = len(found & grams[other]) / len(found | grams[other])
-            if similarity >= NEAR:
-                pairs.append((rows[other].example.id, rows[current].example.id, round(similarity, 4)))
-        for gram in prefix:
-            index[gram].append(current)
-    return sorted(pairs, key=lambda pair: (-pair[2], pair))

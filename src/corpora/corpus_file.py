@@ -1,16 +1,51 @@
 """corpus.yaml: how one corpus is read, which labels it has, where it comes from."""
 
+import codecs
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from src.config import Section, parse
 from src.errors import UserError, unknown_name
 from src.files import read_yaml
-from src.records import SPLITS
+from src.records import FIELDS, SPLITS
 
 FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
+
+TABLES = ("csv", "jsonl", "hub")  # the readers whose columns corpus.yaml names; those of other formats are fixed
+
+
+class Columns(Section):
+    """Names of the columns of a table; null: the table has none.
+
+    Attributes:
+        id: null: made from the file's name and the row's number.
+        tokens, tags: lists, of words and of one IOB2 tag per word.
+        span: the text of the marked span; without start and end it must stand in the text exactly once.
+        start, end: of the marked span, in characters of the text, end exclusive.
+        span_label: the kind of the span; null: SPAN.
+        answers: what stands in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}.
+    """
+
+    id: str | None = None
+    text: str | None = None
+    text_pair: str | None = None
+    label: str | None = None
+    group: str | None = None
+    split: str | None = None
+    tokens: str | None = None
+    tags: str | None = None
+    span: str | None = None
+    start: str | None = None
+    end: str | None = None
+    span_label: str | None = None
+    answers: str | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """{field: column} of the columns that the table has."""
+        return {field: column for field, column in self if column is not None}
 
 
 class Corpus(Section):
@@ -18,11 +53,21 @@ class Corpus(Section):
 
     Attributes:
         reader: a name in READERS.
-        files: data files, relative to the folder of the corpus.
-        labels: the closed, ordered label set of sentences.
-        splits: what the data call a split: our name for it; names that are ours already need no entry.
+        files: data files, relative to the folder of the corpus; of the hub: splits of the data set.
+        hub, config, revision: reader hub: what `datasets.load_dataset` is asked for; an id or a folder.
+        delimiter, quoting: reader csv: what parts cells, and whether a cell may be enclosed in double quotes.
+        encoding: readers csv and jsonl.
+        labels: the closed, ordered label set of texts; empty where texts have none.
+        rename: what the data call a label: its name here.
+        drop: labels, as the data call them, whose rows are left out, and counted.
+        splits: what the data call a split: our name for it. Without a split column that is the name of the file; names
+            that are ours already need no entry.
+        inseparable: rows that are equal in this field go to one split; a value in two splits is a leak.
+        leaks: what becomes of a text that is in two splits, where data are published so: error, or drop it from the one
+            that learns (train before validation before test before unseen), and count it.
         unseen_groups: groups held out whole when prepare splits afresh.
         canonical_idioms: `group` where each group is an idiom in its dictionary form, or a file with one a line.
+        expected: {task: {metric: [low, high]}} of fine-tuned base encoders.
         fetch: the command that brings the data files.
     """
 
@@ -31,11 +76,73 @@ class Corpus(Section):
     licence: str
     reader: str
     files: Annotated[list[FileName], Field(min_length=1)]
-    labels: Annotated[list[str], Field(min_length=2)]
+    hub: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quoting: bool = True
+    encoding: str = "utf-8"
+    columns: Columns = Field(default_factory=Columns)
+    labels: list[str]
+    rename: dict[str, str] = Field(default_factory=dict)
+    drop: list[str] = Field(default_factory=list)
     splits: dict[str, str] = Field(default_factory=dict)
+    inseparable: Literal["group", "text_pair"] | None = None
+    leaks: Literal["error", "drop"] = "error"
     unseen_groups: list[str] = Field(default_factory=list)
     canonical_idioms: FileName | None = None
+    expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = Field(
+        default_factory=dict
+    )
     fetch: str
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_a_set(cls, labels: list[str]) -> list[str]:
+        if len(labels) == 1 or len(set(labels)) < len(labels):
+            raise ValueError(f"labels: at least 2, each once, or [] where texts have none; not {labels}")
+        if "-1" in labels:
+            raise ValueError(
+                "labels: -1 is no label, but what unlabelled rows bear; name it under drop to leave them out"
+            )
+        return labels
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ValueError(
+                f"encoding: unknown encoding {encoding!r}; utf-8, utf-16, cp1255 are some that are known"
+            ) from error
+        return encoding
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if (self.reader == "hub") != (self.hub is not None):
+            raise ValueError("reader: hub and the key hub, the id of a data set, need one another")
+        if self.reader in TABLES and self.columns.text is None:
+            raise ValueError(f"columns.text is missing: reader {self.reader} must know which column the text is in")
+        if self.reader not in TABLES and self.columns.named:
+            raise ValueError(f"columns: reader {self.reader} has columns of its own; drop the key")
+        for one, other in (("tokens", "tags"), ("start", "end")):
+            if (getattr(self.columns, one) is None) != (getattr(self.columns, other) is None):
+                raise ValueError(f"columns.{one} and columns.{other} need one another")
+        if self.columns.tags is not None and (self.columns.span is not None or self.columns.start is not None):
+            raise ValueError("columns.tags contradicts columns.span and columns.start: name one form of the span")
+        for name in self.rename.values():
+            if name not in self.labels:
+                raise ValueError(f"rename: {unknown_name('label', name, self.labels)}")
+        if "-1" in self.rename:
+            raise ValueError("rename: -1 is no label, but what unlabelled rows bear; name it under drop")
+        for name in self.splits.values():
+            if name not in SPLITS:
+                raise ValueError(str(unknown_name("split", name, SPLITS)))
+        for task in self.expected:
+            if task not in FIELDS:
+                raise ValueError(str(unknown_name("task in expected:", task, FIELDS)))
+        return self
 
 
 def load(folder: Path) -> Corpus:
@@ -49,8 +156,21 @@ def load(folder: Path) -> Corpus:
         if not known:
             raise UserError(f"no corpus '{folder.name}': {folder.parent} has no folder with a corpus.yaml")
         raise unknown_name("corpus", folder.name, known)
-    corpus = parse(Corpus, read_yaml(folder / "corpus.yaml"), folder / "corpus.yaml")
-    for name in corpus.splits.values():
-        if name not in SPLITS:
-            raise unknown_name(f"split in {folder / 'corpus.yaml'}", name, SPLITS)
-    return corpus
+    return parse(Corpus, read_yaml(folder / "corpus.yaml"), folder / "corpus.yaml")
+
+
+def with_group(corpus: Corpus, column: str | None) -> Corpus:
+    """Returns a corpus whose group is another column; None: the one of corpus.yaml.
+
+    Raises:
+        UserError: the columns of the reader are fixed.
+    """
+    if column is None:
+        return corpus
+    if corpus.reader not in TABLES:
+        raise UserError(
+            f"prepare.group_column: {column}: reader {corpus.reader} has a group of its own; set it to null "
+            f"(readers with columns to choose from: {', '.join(TABLES)})"
+        )
+    changed: dict[str, Any] = {"columns": corpus.columns.model_copy(update={"group": column})}
+    return corpus.model_copy(update=changed)

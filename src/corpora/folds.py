@@ -14,20 +14,27 @@ from src.corpora.rows import Row
 from src.errors import UserError
 
 
-def tested_rows(rows: Sequence[Row], params: PrepareParams) -> set[str]:
-    """Returns the ids in the fold: of every group and label the same share, to a row.
+def tested_rows(units: Sequence[Sequence[Row]], params: PrepareParams) -> set[str]:
+    """Returns the ids in the fold: of every group and label the same share, to a row, as far as whole units allow.
+
+    Args:
+        units: rows that stay together, in the order of their ids.
 
     Raises:
-        UserError: no group and label has as many rows as there are folds.
+        UserError: no group and label has as many rows, or there are not as many units, as there are folds.
 
-    Source: scikit-learn, StratifiedKFold.
+    Source: scikit-learn, StratifiedKFold; StratifiedGroupKFold where a unit has several rows.
     """
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    rows = sorted(rows, key=lambda row: row.example.id)
+    rows = [row for unit in units for row in unit]
     strata = [str((row.example.group, row.example.label)) for row in rows]
     _refuse_too_few(max(Counter(strata).values(), default=0), "rows of any group and label", params)
-    return {rows[i].example.id for i in _fold(StratifiedKFold, strata, None, params)}
+    if len(units) == len(rows):
+        return {rows[i].example.id for i in _fold(StratifiedKFold, strata, None, params)}
+    _refuse_too_few(len(units), "texts and groups that must not be parted", params)
+    names = [str(number) for number, unit in enumerate(units) for _ in unit]
+    return {rows[i].example.id for i in _fold(StratifiedGroupKFold, strata, names, params)}
 
 
 def tested_groups(rows: Sequence[Row], params: PrepareParams) -> list[str]:

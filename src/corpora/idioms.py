@@ -7,13 +7,13 @@ Source of the format: the Hebrew idiom corpus, github.com/igornazarenko434/hebre
 """
 
 import ast
-import csv
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from src.corpora import delimited
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row, refusal, utf8_lines
+from src.corpora.delimited import Cells
+from src.corpora.rows import Found, Row, nfc, refusal
 from src.errors import UserError
 from src.records import Example
 from src.words import invalid_tag, locate, spans_of
@@ -31,40 +31,48 @@ REQUIRED = (*COLUMNS.values(), "label", "pie_span", "start_token", "end_token", 
             "start_char", "end_char")  # fmt: skip
 
 
-def read(path: Path, corpus: Corpus) -> Iterator[Row]:
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
     """Yields the rows of one file.
 
+    A row is refused for a list that is none, for columns that contradict one another, and for tags that mark no idiom
+    or several.
+
+    Args:
+        targets: False: columns other than the sentence may be absent; a file that lacks one has no words and tags.
+
     Raises:
-        UserError: missing column, ragged row, a list that is none, a row whose columns contradict one another, or one
-            whose tags mark no idiom or several.
+        UserError: missing column, a file that is not CSV or not UTF-8.
     """
-    table = csv.reader(utf8_lines(path), strict=True)
-    line = 1  # on which the row begins that is being read
+    for number, cells in delimited.read(path, REQUIRED if targets else ["sentence"]):
+        yield cells if isinstance(cells, UserError) else _row(path, number, cells, corpus)
+
+
+def _row(path: Path, number: int, cells: Cells, corpus: Corpus) -> Found:
     try:
-        header = next(table, [])
-        missing = [name for name in REQUIRED if name not in header]
-        if missing:
-            raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {', '.join(header) or 'none'}")
-        line = table.line_num + 1
-        for number, values in enumerate(table, start=2):
-            line = table.line_num + 1
-            if not values:
-                continue  # an empty line
-            if len(values) != len(header):
-                raise UserError(f"{path}, row {number}: {len(values)} cells for {len(header)} columns")
-            yield _row(path, number, dict(zip(header, values, strict=True)), corpus)
-    except csv.Error as error:
-        raise UserError(f"{path}, line {line}: not CSV: {error}") from error
+        return _whole(path, number, cells, corpus) if cells.keys() >= set(REQUIRED) else _input(path, number, cells)
+    except UserError as error:
+        return error
 
 
-def _row(path: Path, number: int, cells: dict[str, str], corpus: Corpus) -> Row:
+def _input(path: Path, number: int, cells: Cells) -> Row:
+    example = Example(
+        id=cells.get("id", f"{path.name}-{number}"),
+        text=nfc(cells["sentence"]),
+        group=nfc(cells.get("base_pie", "")) or None,
+        label=cells.get("label_str") or None,
+        split="",
+    )
+    return Row(example, path, number, COLUMNS)
+
+
+def _whole(path: Path, number: int, cells: Cells, corpus: Corpus) -> Row:
     words, tags = (_list(path, number, cells, column) for column in ("tokens", "iob_tags"))
     example = Example(
         id=cells["id"],
-        text=_nfc(cells["sentence"]),
-        group=_nfc(cells["base_pie"]) or None,
+        text=nfc(cells["sentence"]),
+        group=nfc(cells["base_pie"]) or None,
         label=cells["label_str"],
-        tokens=[_nfc(word) for word in words],
+        tokens=[nfc(word) for word in words],
         tags=tags,
         split=corpus.splits.get(cells["split"], cells["split"]),
     )
@@ -76,11 +84,7 @@ def _row(path: Path, number: int, cells: dict[str, str], corpus: Corpus) -> Row:
     return Row(example, path, number, COLUMNS)
 
 
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
-def _list(path: Path, number: int, cells: dict[str, str], column: str) -> list[str]:
+def _list(path: Path, number: int, cells: Cells, column: str) -> list[str]:
     try:
         value = ast.literal_eval(cells[column])
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -90,7 +94,7 @@ def _list(path: Path, number: int, cells: dict[str, str], column: str) -> list[s
     return value
 
 
-def _derived(cells: dict[str, str], words: list[str], tags: list[str], corpus: Corpus) -> dict[str, str]:
+def _derived(cells: Cells, words: list[str], tags: list[str], corpus: Corpus) -> dict[str, str]:
     """Says what the redundant columns must hold, given text, label, words and tags, in the file's own characters."""
     sentence = cells["sentence"]
     derived = {"num_tokens": str(len(words))}

@@ -1,4 +1,4 @@
-"""Which row goes to train, validation, test or unseen: by the corpus's own column, or afresh, once or in folds.
+"""Which row goes to train, validation, test or unseen: by the corpus's own split, or afresh, once or in folds.
 
 All draws depend on the seed and on ids alone, never on the order of rows in a file.
 """
@@ -6,31 +6,21 @@ All draws depend on the seed and on ids alone, never on the order of rows in a f
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from src.config import PrepareParams
 from src.corpora import folds
+from src.corpora.copies import units
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import unknown_name
 from src.records import SPLITS
 
 
-def assign(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams) -> list[Row]:
-    """Gives every row its split; a fresh one holds the groups `unseen` out.
-
-    Raises:
-        UserError: a row whose own split is unknown, a held-out group that is in no row, or folds that cannot be drawn.
-    """
-    if params.split == "fresh":
-        rows = _fresh(rows, unseen, params)
-    for row in rows:
-        if row.example.split not in SPLITS:
-            raise row.refuse(
-                "split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits"
-            )
-    return list(rows)
+def inseparable(corpus: Corpus, params: PrepareParams) -> str | None:
+    """Returns the field whose equal values stay in one split; a grouped fold holds groups out and ties no others."""
+    return "group" if params.group_by is not None and params.folds is None else corpus.inseparable
 
 
 def held_out(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[str]:
@@ -39,48 +29,147 @@ def held_out(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list
     Raises:
         UserError: folds that cannot be drawn.
     """
-    if params.group_by is not None:
+    if params.group_by is not None and params.folds is not None:
         return folds.tested_groups(rows, params)
     return corpus.unseen_groups if params.unseen_groups is None else params.unseen_groups
 
 
-def _fresh(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams) -> list[Row]:
+def assign(
+    rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams, inseparable: str | None = None
+) -> list[Row]:
+    """Gives every row its split: a fresh one, which holds the groups `unseen` out, or its own.
+
+    What the corpus's own split lacks of validation and test is drawn from its train; where it has none, all is fresh.
+
+    Args:
+        inseparable: the field whose equal values stay in one split; copies of a text do in any case.
+
+    Raises:
+        UserError: a row whose own split is unknown, a held-out group that is in no row, or folds that cannot be drawn.
+    """
+    own = {row.example.split for row in rows}
+    if params.split == "fresh" or own == {""}:
+        rows = _fresh(rows, unseen, params, inseparable)
+    else:
+        rows = _completed(rows, [name for name in ("validation", "test") if name not in own], params, inseparable)
+    for row in rows:
+        if row.example.split not in SPLITS:
+            raise row.refuse(
+                "split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits"
+            )
+    return list(rows)
+
+
+def _fresh(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams, inseparable: str | None) -> list[Row]:
     groups = sorted({row.example.group for row in rows if row.example.group is not None})
     for group in unseen:
         if group not in groups:
             raise unknown_name("unseen group", group, groups)
-    shares = {
-        "train": 1 - params.validation_fraction - params.tested_fraction,
-        "validation": params.validation_fraction,
-        "test": params.tested_fraction,
-    }
+    drawn = ["validation", "test"]
     split_of = {row.example.id: "unseen" for row in rows if row.example.group in unseen}
     seen = [row for row in rows if row.example.id not in split_of]
     if params.folds is not None and params.group_by is None:
-        split_of |= dict.fromkeys(folds.tested_rows(seen, params), "test")
+        split_of |= dict.fromkeys(folds.tested_rows(units(seen, inseparable), params), "test")
         seen = [row for row in seen if row.example.id not in split_of]
-        del shares["test"]
-    for stratum in _shuffled_strata(seen, lambda row: (row.example.group, row.example.label), params.split_seed):
+        drawn.remove("test")
+    shares = {"train": 1 - params.validation_fraction - params.tested_fraction, **_fractions(drawn, params)}
+    return _placed(rows, split_of | _draw(seen, shares, params, inseparable))
+
+
+def _completed(
+    rows: Sequence[Row], missing: Sequence[str], params: PrepareParams, inseparable: str | None
+) -> list[Row]:
+    train = [row for row in rows if row.example.split == "train"]
+    fractions = _fractions(missing, params)
+    shares = {"train": 1 - sum(fractions.values()), **fractions}
+    return _placed(rows, _draw(train, shares, params, inseparable)) if missing else list(rows)
+
+
+def _placed(rows: Sequence[Row], split_of: Mapping[str, str]) -> list[Row]:
+    return [
+        replace(row, example=replace(row.example, split=split_of.get(row.example.id, row.example.split)))
+        for row in rows
+    ]
+
+
+def _fractions(drawn: Sequence[str], params: PrepareParams) -> dict[str, float]:
+    fractions = {"validation": params.validation_fraction, "test": params.tested_fraction}
+    return {name: fractions[name] for name in drawn}
+
+
+def _draw(
+    rows: Sequence[Row], shares: Mapping[str, float], params: PrepareParams, inseparable: str | None
+) -> dict[str, str]:
+    """Parts rows in these shares: rows that may stand alone per group and label, others by whole units."""
+    found = units(rows, inseparable)
+    alone = [unit for unit in found if len(unit) == 1 and inseparable is None]
+    tied = [unit for unit in found if len(unit) > 1 or inseparable is not None]
+    return _by_stratum(alone, shares, params.split_seed) | _by_unit(tied, shares, params.split_seed)
+
+
+def _kind(row: Row) -> str | None:
+    """What each split is to have the same share of: the label, or else whether there is an answer."""
+    if row.example.label is None and row.example.answers is not None:
+        return "answer" if row.example.answers else "no answer"
+    return row.example.label
+
+
+def _by_stratum(alone: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Parts the rows of each group and label by largest remainder. Returns {id: split}."""
+    split_of: dict[str, str] = {}
+    for stratum in _shuffled_strata(alone, lambda row: (row.example.group, _kind(row)), seed):
         sizes = largest_remainder(len(stratum), list(shares.values()))
         names = [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
-        split_of |= {row.example.id: name for row, name in zip(stratum, names, strict=True)}
-    return [replace(row, example=replace(row.example, split=split_of[row.example.id])) for row in rows]
+        split_of |= {row.example.id: name for (row,), name in zip(stratum, names, strict=True)}
+    return split_of
+
+
+def _by_unit(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Puts each unit where it brings the rows of each label nearest to their shares. Returns {id: split}.
+
+    Nearest is by the sum over splits and labels of (rows - due)^2 / due, so small splits are filled as well as large.
+    The order is random, but units that are too large for the smallest split come first, and the others fill up.
+    """
+    (order,) = _shuffled_strata(found, lambda row: None, seed) or [[]]
+    smallest = min(share for share in shares.values() if share > 0) * sum(map(len, found)) / sum(shares.values())
+    order.sort(key=lambda unit: len(unit) <= smallest)
+    totals = Counter(_kind(row) for unit in found for row in unit)
+    due = {
+        (name, kind): n * share / sum(shares.values())
+        for name, share in shares.items()
+        for kind, n in totals.items()
+        if share > 0
+    }
+    has: Counter[tuple[str, str | None]] = Counter()
+    split_of: dict[str, str] = {}
+    for unit in order:
+        kinds = Counter(_kind(row) for row in unit)
+
+        def cost(name: str, kinds: Counter[str | None] = kinds) -> float:
+            return sum(n * (n + 2 * (has[name, kind] - due[name, kind])) / due[name, kind] for kind, n in kinds.items())
+
+        name = min((name for name in shares if shares[name] > 0), key=cost)
+        has.update({(name, kind): n for kind, n in kinds.items()})
+        split_of |= {row.example.id: name for row in unit}
+    return split_of
 
 
 def subset(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:
     """Draws `size` rows, spread over splits and labels as they are in all rows; None: all of them."""
     if size is None:
         return list(rows)
-    strata = _shuffled_strata(rows, lambda row: (row.example.split, row.example.label), seed)
+    alone = [[row] for row in sorted(rows, key=lambda row: row.example.id)]
+    strata = _shuffled_strata(alone, lambda row: (row.example.split, _kind(row)), seed)
     sizes = largest_remainder(min(size, len(rows)), [len(stratum) / len(rows) for stratum in strata])
-    kept = {row.example.id for stratum, n in zip(strata, sizes, strict=True) for row in stratum[:n]}
+    kept = {row.example.id for stratum, n in zip(strata, sizes, strict=True) for (row,) in stratum[:n]}
     return [row for row in rows if row.example.id in kept]
 
 
-def _shuffled_strata(rows: Sequence[Row], key, seed: int) -> list[list[Row]]:  # type: ignore[no-untyped-def]
-    strata: dict[Hashable, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.example.id):
-        strata[key(row)].append(row)
+def _shuffled_strata(found: Sequence[list[Row]], key: Callable[[Row], Hashable], seed: int) -> list[list[list[Row]]]:
+    """Parts units, which come in the order of their ids, by their first rows, and shuffles each part."""
+    strata: dict[Hashable, list[list[Row]]] = defaultdict(list)
+    for unit in found:
+        strata[key(unit[0])].append(unit)
     for name, stratum in strata.items():
         random.Random(f"{seed}/{name}").shuffle(stratum)  # its own draw: another stratum's size changes nothing here
     return [strata[name] for name in sorted(strata, key=str)]

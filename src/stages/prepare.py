@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from src import config, corpora
-from src.corpora import canonical, checks, corpus_file, split, statistics
+from src.corpora import canonical, checks, copies, corpus_file, split, statistics
 from src.errors import run
 from src.files import atomic_folder, write_json
 from src.records import SPLITS, write_examples
@@ -22,17 +22,21 @@ def main() -> None:
     arguments = parser.parse_args()
 
     params = config.load(arguments.params).prepare
-    corpus = corpus_file.load(arguments.corpus)
-    rows = corpora.read(arguments.corpus, corpus)
+    corpus = corpus_file.with_group(corpus_file.load(arguments.corpus), params.group_column)
+    rows, dropped = corpora.without_dropped(corpora.read(arguments.corpus, corpus), corpus)
     checks.check_rows(rows, corpus)
     idioms = canonical.idioms(arguments.corpus, corpus, rows)
+    remarks = [remark for row in rows for remark in row.remarks]
     unseen = split.held_out(rows, corpus, params)
-    rows = split.assign(rows, unseen, params)
-    checks.check_leaks(rows)
+    inseparable = split.inseparable(corpus, params)
+    rows = split.assign(rows, unseen, params, inseparable)
+    leaks = copies.leaking(rows) if corpus.leaks == "drop" else []
+    rows = [row for row in rows if row.example.id not in {leak.example.id for leak, _ in leaks}]
+    checks.check_leaks(rows, inseparable)
     rows = split.subset(rows, params.max_samples, params.split_seed)
     checks.check_sizes(rows, unseen)
     checks.check_kinds(rows)
-    near = checks.near_duplicates(rows)
+    near = copies.near_duplicates(copies.distinct(rows))
 
     examples = [row.example for row in rows]
     with atomic_folder(arguments.out) as folder:
@@ -44,15 +48,26 @@ def main() -> None:
         arguments.statistics,
         {
             "corpus": arguments.corpus.name,
-            **corpus.model_dump(include={"description", "language", "licence"}),
-            **params.model_dump(include={"folds", "fold", "group_by"}, exclude_none=True),
+            **corpus.model_dump(include={"description", "language", "licence", "expected"}),
+            **params.model_dump(include={"folds", "fold", "group_by", "group_column"}, exclude_none=True),
             "splits": statistics.describe(examples),
             "unseen_groups": sorted({str(example.group) for example in examples if example.split == "unseen"}),
-            "near_duplicates": near,
+            "dropped_labels": dropped,
+            "dropped_leaks": copies.listed([(leak.example.id, copy.example.id) for leak, copy in leaks]),
+            "remarks": copies.listed(remarks),
+            "duplicates": copies.describe(rows),
+            "near_duplicates": copies.listed(near),
         },
     )
     sizes = ", ".join(f"{name} {sum(example.split == name for example in examples)}" for name in SPLITS)
     print(f"prepared {arguments.corpus.name}: {sizes} rows; {len(near)} near-duplicate pairs")
+    for number, what in (
+        (sum(dropped.values()), "rows dropped for their label"),
+        (len(leaks), "rows dropped because a later split has the same text"),
+        (len(remarks), "remarks of the reader"),
+    ):
+        if number:
+            print(f"{number} {what}: see {arguments.statistics}")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,22 @@ of the reader does not come from the code under test.
 import csv
 import io
 import random
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from src import corpora
+from src.corpora import checks, corpus_file
+from src.corpora.corpus_file import Corpus
+from src.corpora.rows import Row
+from src.errors import UserError
+from tests.conftest import ROOT, SHARED
+
+SAMPLE = ROOT / "data" / "raw" / "sample"
 LABELS = ["Literal", "Figurative"]
 UNSEEN = "סגר מעגל"
 IDIOMS = ["שבר שתיקה", "ירד מן הפסים", UNSEEN]
@@ -94,3 +104,95 @@ class SmallCorpus:
 def corpus(tmp_path: Path) -> SmallCorpus:
     """A valid corpus that is not written yet."""
     return SmallCorpus(tmp_path / "raw" / "small")
+
+
+@pytest.fixture(scope="session")
+def meta() -> Corpus:
+    """The corpus.yaml of the sample."""
+    return corpus_file.load(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def sample(meta: Corpus) -> list[Row]:
+    """All rows of the sample: 32 idioms, four of them held out, 10 rows per idiom and label."""
+    return corpora.read(SAMPLE, meta)
+
+
+@pytest.fixture(scope="session")
+def hebrew_idioms(idiom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shipped corpus.yaml of the Hebrew idioms, and the data files in the place that it names."""
+    folder = tmp_path_factory.mktemp("raw") / "hebrew_idioms"
+    folder.mkdir()
+    shutil.copy(ROOT / "data" / "raw" / "hebrew_idioms" / "corpus.yaml", folder)
+    (folder / "splits").symlink_to(idiom_data)
+    return folder
+
+
+REAL = {  # file of the corpus: the file of the staged data; of SST-2 and SQuAD a part
+    "babe": {"final_labels_SG2.csv": "babe/final_labels_SG2.csv", "final_labels_SG1.csv": "babe/final_labels_SG1.csv"},
+    "babe_opinion": {"final_labels_SG2.csv": "babe/final_labels_SG2.csv"},
+    "mrpc": {f"msr_paraphrase_{name}.tsv": f"mrpc/msr_paraphrase_{name}.tsv" for name in ("train", "test")},
+    "rte": {"train.tsv": "rte/train.tsv", "dev.tsv": "rte/dev.tsv"},
+    "sst2": {"train.tsv": "sst2/train_first4000.tsv", "dev.tsv": "sst2/dev.tsv"},
+    "squad_v2": {
+        "train-v2.0.json": "squad-v2/train-v2.0-subset300.json",
+        "dev-v2.0.json": "squad-v2/dev-v2.0-subset100.json",
+    },
+}
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder with a shipped corpus.yaml, some of its keys changed, beside the real data, where they are."""
+
+    def make(name: str, **changes: Any) -> Path:
+        folder = tmp_path / "raw" / name
+        folder.mkdir(parents=True)
+        for file, source in REAL[name].items():
+            if not (SHARED / source).is_file():
+                pytest.skip(f"the data of {name} are not at {SHARED / source}")
+            (folder / file).symlink_to(SHARED / source)
+        shipped = YAML(typ="safe", pure=True).load(ROOT / "data" / "raw" / name / "corpus.yaml")
+        YAML().dump({**shipped, **changes}, folder / "corpus.yaml")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a corpus folder: table({"a.csv": "text,label\\nx,y\\n"}, columns={"text": "text"}, ...)."""
+
+    def write(contents: Mapping[str, str | bytes], /, **meta: Any) -> Path:
+        folder = tmp_path / "raw" / "table"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        usual = {
+            "description": "a table", "language": "en", "licence": "none", "reader": "csv", "files": list(contents),
+            "labels": ["no", "yes"], "columns": {"text": "text", "label": "label"}, "fetch": "copy it",
+        }  # fmt: skip
+        YAML().dump(
+            {key: value for key, value in {**usual, **meta}.items() if value is not ...}, folder / "corpus.yaml"
+        )
+        return folder
+
+    return write
+
+
+def rows_of(folder: Path) -> list[Row]:
+    """All rows of a corpus folder, as prepare reads them."""
+    return corpora.read(folder, corpus_file.load(folder))
+
+
+def refusal_of(folder: Path) -> str:
+    """The one line with which a corpus folder is refused, less the path of the folder."""
+
+    def take() -> None:
+        found = corpus_file.load(folder)
+        checks.check_rows(corpora.read(folder, found), found)
+
+    with pytest.raises(UserError) as error:
+        take()
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(f"{folder}/", "")

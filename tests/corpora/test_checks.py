@@ -14,7 +14,8 @@ import pytest
 
 from src import corpora
 from src.corpora import corpus_file
-from src.corpora.checks import check_kinds, check_leaks, check_rows, check_sizes, near_duplicates, normalised
+from src.corpora.checks import check_kinds, check_leaks, check_rows, check_sizes
+from src.corpora.copies import near_duplicates, normalised
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import UserError
@@ -22,7 +23,9 @@ from src.records import Example
 from tests.corpora.conftest import SmallCorpus
 
 ROOT = Path(__file__).parents[2]
-COLUMNS = {name: f"its_{name}" for name in ("id", "text", "group", "label", "tokens", "tags", "split")}
+COLUMNS = {
+    name: f"its_{name}" for name in ("id", "text", "text_pair", "group", "label", "tokens", "tags", "answers", "split")
+}
 
 
 def row(number: int, **changes: Any) -> Row:
@@ -58,7 +61,11 @@ def test_rows_that_are_right_pass(meta: Corpus) -> None:
     [
         ({"id": ""}, "id", ["empty", "''"]),
         ({"text": ""}, "text", ["''"]),
-        ({"text": " ?! – \n"}, "text", ["' ?! – \\n'"]),
+        ({"text": " \u200f\n"}, "text", ["' \\u200f\\n'"]),
+        ({"text_pair": " "}, "text_pair", ["' '"]),
+        ({"answers": [[0, 2], [3, 8]]}, "answers", ["[3, 8]", "6 characters"]),
+        ({"answers": [[2, 2]]}, "answers", ["[2, 2]"]),
+        ({"text_pair": "abc", "answers": [[2, 4]]}, "answers", ["[2, 4]", "3 characters"]),
         ({"label": "literal"}, "label", ["'literal'", "Literal, Figurative"]),
         ({"label": "-1"}, "label", ["'-1'", "Literal, Figurative"]),
         ({"label": ""}, "label", ["''"]),
@@ -90,13 +97,17 @@ def test_an_id_that_comes_twice_names_both_places(meta: Corpus) -> None:
 @pytest.mark.parametrize(
     "copy", ["Dan broke it", "dan BROKE it", "Dan broke it!", '"Dan"  broke\tit...', "Dan-broke–it", "_Dan_broke it"]
 )
-def test_a_text_that_comes_twice_but_for_case_spaces_and_punctuation_names_both_places(meta: Corpus, copy: str) -> None:
+def test_a_text_in_two_splits_but_for_case_spaces_and_punctuation_names_both_places(meta: Corpus, copy: str) -> None:
     rows = texts("Dan broke it", "another", copy)
     rows[2] = replace(rows[2], example=replace(rows[2].example, split="test"))
-    message = refusal(rows, meta)
-    assert message.startswith("data.csv, row 4, column 'its_text': ")
-    assert "data.csv, row 2" in message
+    check_rows(rows, meta)
+    with pytest.raises(UserError) as error:
+        check_leaks(rows)
+    message = str(error.value)
+    assert message.startswith("data.csv, row 4, column 'its_text': a leak: ")
+    assert "data.csv, row 2, in split train" in message
     assert repr(copy) in message
+    check_leaks([replace(row, example=replace(row.example, split="train")) for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -106,10 +117,32 @@ def test_a_text_is_compared_by_letters_and_digits_alone(text: str, plain: str) -
     assert normalised(row(2, text=text)) == plain
 
 
-def test_a_pair_is_compared_as_a_pair(meta: Corpus) -> None:
-    check_rows([row(2, text="a", text_pair="b"), row(3, text="a", text_pair="c"), row(4, text="a")], meta)
-    check_rows([row(2, text="ab", text_pair="c"), row(3, text="a", text_pair="bc")], meta)
-    assert "row 3" in refusal([row(2, text="a", text_pair="b"), row(3, text="A", text_pair="b.")], meta)
+def test_a_text_without_letters_is_compared_by_its_marks() -> None:
+    assert [normalised(row(2, text=text)) for text in (": )", ":(", "😀")] == [":)", ":(", "😀"]
+
+
+def test_a_pair_is_compared_as_a_pair() -> None:
+    def in_two_splits(one: dict[str, Any], other: dict[str, Any]) -> list[Row]:
+        return [row(2, **one), row(3, **other, split="test")]
+
+    check_leaks(in_two_splits({"text": "a", "text_pair": "b"}, {"text": "a", "text_pair": "c"}))
+    check_leaks(in_two_splits({"text": "a", "text_pair": "b"}, {"text": "a"}))
+    check_leaks(in_two_splits({"text": "ab", "text_pair": "c"}, {"text": "a", "text_pair": "bc"}))
+    with pytest.raises(UserError, match="row 3"):
+        check_leaks(in_two_splits({"text": "a", "text_pair": "b"}, {"text": "A", "text_pair": "b."}))
+
+
+@pytest.mark.parametrize("field", ["group", "text_pair"])
+def test_rows_that_must_stay_together_are_refused_in_two_splits(field: str) -> None:
+    rows = [row(2), row(3, split="validation"), row(4, split="test")]
+    rows = [replace(row, example=replace(row.example, group=None)) for row in rows]
+    check_leaks(rows, field)
+    rows[0], rows[2] = (replace(row, example=replace(row.example, **{field: "x"})) for row in (rows[0], rows[2]))
+    check_leaks(rows)
+    with pytest.raises(UserError) as error:
+        check_leaks(rows, field)
+    assert str(error.value).startswith("data.csv, row 4, column '")
+    assert "data.csv, row 2, in split train" in str(error.value)
 
 
 FULL = [row(2), row(3, split="validation"), row(4, split="test"), row(5, split="unseen", group="h")]

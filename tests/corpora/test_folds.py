@@ -5,7 +5,6 @@ pytest tests/corpora/test_folds.py
 
 import json
 import random
-import shutil
 import subprocess
 import sys
 import warnings
@@ -26,9 +25,9 @@ from src.corpora.rows import Row
 from src.corpora.split import assign, held_out
 from src.errors import UserError
 from src.records import SPLITS, read_examples
+from tests.conftest import ROOT
+from tests.corpora.conftest import SAMPLE
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "raw" / "sample"
 LABELS = ("Literal", "Figurative")
 GROUPED = {"group_by": "group"}
 
@@ -56,18 +55,6 @@ def ids(splits: dict[str, str], name: str) -> set[str]:
 def changed(row: Row, **fields: Any) -> Row:
     """A row whose example has other values."""
     return replace(row, example=replace(row.example, **fields))
-
-
-@pytest.fixture(scope="module")
-def meta() -> Corpus:
-    """The corpus.yaml of the sample."""
-    return corpus_file.load(SAMPLE)
-
-
-@pytest.fixture(scope="module")
-def sample(meta: Corpus) -> list[Row]:
-    """All rows of the sample: 32 idioms, four of them held out, 10 rows per idiom and label."""
-    return corpora.read(SAMPLE, meta)
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5, 10])
@@ -196,7 +183,6 @@ def test_rows_without_a_group_and_a_label_can_be_tested_in_stratified_folds(samp
         ({"fold": 0}, ["prepare.fold ", "prepare.folds"]),
         ({"split": "own", "fold": 0}, ["prepare.fold ", "prepare.folds"]),
         ({"folds": 5, "fold": 5}, ["prepare.fold: 5", "prepare.folds", "0 to 4"]),
-        ({"group_by": "group"}, ["prepare.group_by", "prepare.folds"]),
         (
             {"folds": 5, "fold": 0, "group_by": "group", "unseen_groups": []},
             ["prepare.group_by", "prepare.unseen_groups"],
@@ -248,18 +234,14 @@ def test_a_row_without_a_group_cannot_be_kept_with_its_group(sample: list[Row], 
 
 
 @pytest.fixture(scope="module")
-def hebrew_idioms(idiom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Corpus]:
+def idioms(hebrew_idioms: Path) -> tuple[list[Row], Corpus]:
     """The rows of the real corpus, and its corpus.yaml."""
-    folder = tmp_path_factory.mktemp("raw") / "hebrew_idioms"
-    folder.mkdir()
-    shutil.copy(ROOT / "data" / "raw" / "hebrew_idioms" / "corpus.yaml", folder)
-    (folder / "splits").symlink_to(idiom_data)
-    meta = corpus_file.load(folder)
-    return corpora.read(folder, meta), meta
+    found = corpus_file.load(hebrew_idioms)
+    return corpora.read(hebrew_idioms, found), found
 
 
-def test_six_folds_leave_each_of_the_60_real_idioms_out_once(hebrew_idioms: tuple[list[Row], Corpus]) -> None:
-    rows, meta = hebrew_idioms
+def test_six_folds_leave_each_of_the_60_real_idioms_out_once(idioms: tuple[list[Row], Corpus]) -> None:
+    rows, meta = idioms
     left_out: Counter[str] = Counter()
     for fold in range(6):
         splits = splits_of(rows, meta, params(fold, 6, **GROUPED))
@@ -275,8 +257,8 @@ def test_six_folds_leave_each_of_the_60_real_idioms_out_once(hebrew_idioms: tupl
     assert len(left_out) == 60
 
 
-def test_ten_folds_of_the_real_corpus_have_the_sizes_of_its_own_split(hebrew_idioms: tuple[list[Row], Corpus]) -> None:
-    rows, meta = hebrew_idioms
+def test_ten_folds_of_the_real_corpus_have_the_sizes_of_its_own_split(idioms: tuple[list[Row], Corpus]) -> None:
+    rows, meta = idioms
     found = [splits_of(rows, meta, params(fold, 10)) for fold in range(10)]
     expected = {"train": 3456, "validation": 432, "test": 432, "unseen": 480}
     assert [Counter(splits.values()) for splits in found] == [expected] * 10

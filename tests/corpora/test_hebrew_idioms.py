@@ -8,7 +8,6 @@ import csv
 import json
 import random
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,30 +18,19 @@ import pytest
 
 from src import corpora
 from src.corpora import corpus_file
-from src.corpora.checks import near_duplicates
+from src.corpora.copies import near_duplicates
 from src.corpora.rows import Row
 from src.records import Example, read_examples
 from src.words import invalid_tag, locate, spans_of, split_words, tags_of
 
-ROOT = Path(__file__).parents[2]
 SIZES = {"train": 3456, "validation": 432, "test": 432, "unseen": 480}
 HELD_OUT = {"חתך פינה", "חצה קו אדום", "נשאר מאחור", "שבר שתיקה", "איבד את הראש", "רץ אחרי הזנב של עצמו"}
 
 
 @pytest.fixture(scope="module")
-def folder(idiom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped corpus.yaml with the data files in the place that it names."""
-    folder = tmp_path_factory.mktemp("raw") / "hebrew_idioms"
-    folder.mkdir()
-    shutil.copy(ROOT / "data" / "raw" / "hebrew_idioms" / "corpus.yaml", folder)
-    (folder / "splits").symlink_to(idiom_data)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def rows(folder: Path) -> list[Row]:
+def rows(hebrew_idioms: Path) -> list[Row]:
     """All 4,800 rows."""
-    return corpora.read(folder, corpus_file.load(folder))
+    return corpora.read(hebrew_idioms, corpus_file.load(hebrew_idioms))
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +78,16 @@ def test_the_rows_that_are_read_are_those_of_the_file(rows: list[Row], cells: li
     ids=["own split", "fresh split"],
 )
 def test_every_seen_idiom_and_label_has_32_4_4_rows_and_six_idioms_are_held_out(
-    changes: dict[str, Any], folder: Path, params_file: Callable[..., Path], stage: Callable[..., Any], tmp_path: Path
+    changes: dict[str, Any],
+    hebrew_idioms: Path,
+    params_file: Callable[..., Path],
+    stage: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
     usual = {"prepare.unseen_groups": None, "prepare.max_samples": None, "prepare.validation_fraction": 0.1,
              "prepare.test_fraction": 0.1}  # fmt: skip
     params = params_file(usual | changes)
-    ended = stage("prepare", "--params", params, "--corpus", folder, "--out", tmp_path / "out", "--statistics",
+    ended = stage("prepare", "--params", params, "--corpus", hebrew_idioms, "--out", tmp_path / "out", "--statistics",
                   tmp_path / "data.json")  # fmt: skip
     assert ended.status == 0, ended.err
     found = {split: read_examples(tmp_path / "out" / f"{split}.jsonl") for split in SIZES}

@@ -6,30 +6,13 @@ pytest tests/corpora/test_sample.py
 import csv
 import unicodedata
 from collections import Counter
-from pathlib import Path
 
-import pytest
-
-from src import corpora
-from src.corpora import corpus_file
-from src.corpora.checks import check_leaks, check_rows, check_sizes, near_duplicates
+from src.corpora.checks import check_leaks, check_rows, check_sizes
+from src.corpora.copies import near_duplicates
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.words import spans_of, split_words
-
-SAMPLE = Path(__file__).parents[2] / "data" / "raw" / "sample"
-
-
-@pytest.fixture(scope="module")
-def meta() -> Corpus:
-    """Its corpus.yaml."""
-    return corpus_file.load(SAMPLE)
-
-
-@pytest.fixture(scope="module")
-def sample(meta: Corpus) -> list[Row]:
-    """Its rows."""
-    return corpora.read(SAMPLE, meta)
+from tests.corpora.conftest import SAMPLE
 
 
 def test_it_says_that_it_is_synthetic_and_is_small_enough_for_git(meta: Corpus) -> None:

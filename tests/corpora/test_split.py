@@ -5,7 +5,6 @@ pytest tests/corpora/test_split.py
 
 import random
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,6 @@ from src.corpora.split import assign, held_out, largest_remainder, subset
 from src.errors import UserError
 from tests.corpora.conftest import SmallCorpus
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "raw" / "sample"
 UNSEEN = ["שחה נגד הזרם", "סגר את הברז", "תלה את הנעליים", "הרכין ראש"]
 
 
@@ -28,21 +25,10 @@ def params(**changes: Any) -> PrepareParams:
     """Parameters of a fresh split in the usual shares, with changes."""
     usual: dict[str, Any] = {
         "corpus": "sample", "split": "fresh", "unseen_groups": None, "validation_fraction": 0.1, "test_fraction": 0.1,
-        "split_seed": 42, "folds": None, "fold": None, "group_by": None, "max_samples": None,
+        "split_seed": 42, "folds": None, "fold": None, "group_by": None, "group_column": None,
+        "max_samples": None,
     }  # fmt: skip
     return PrepareParams(**usual | changes)
-
-
-@pytest.fixture(scope="module")
-def meta() -> Corpus:
-    """The corpus.yaml of the sample."""
-    return corpus_file.load(SAMPLE)
-
-
-@pytest.fixture(scope="module")
-def sample(meta: Corpus) -> list[Row]:
-    """All rows of the sample."""
-    return corpora.read(SAMPLE, meta)
 
 
 def placed(rows: list[Row], meta: Corpus, chosen: PrepareParams) -> list[Row]:

@@ -51,3 +51,14 @@ def test_rows_without_words_have_no_statistics_of_words() -> None:
     assert set(found) == {"rows", "labels", "groups", "characters"}
     assert found["characters"] == {"min": 4, "mean": 4, "median": 4, "p95": 4, "max": 4}
     json.dumps(found, allow_nan=False)
+
+
+def test_answers_and_second_texts_are_counted_where_there_are_any() -> None:
+    rows = [
+        Example(id=str(number), text="ab", text_pair="abcd" * number, answers=answers, split="train")
+        for number, answers in enumerate([[[0, 1]], [], [], None], start=1)
+    ]
+    (found,) = describe(rows).values()
+    assert found["answers"] == {"none": 2, "some": 1}
+    assert (found["characters_of_pair"]["min"], found["characters_of_pair"]["max"]) == (4, 16)
+    assert "answers" not in describe([example(1, 2)])["train"]

@@ -87,7 +87,7 @@ def test_the_sample_becomes_four_files_a_label_set_and_statistics(prepare: Prepa
         "train": 448, "validation": 56, "test": 56, "unseen": 80,
     }  # fmt: skip
     assert data["unseen_groups"] == ["הרכין ראש", "סגר את הברז", "שחה נגד הזרם", "תלה את הנעליים"]
-    assert data["near_duplicates"] == []
+    assert data["near_duplicates"] == {"count": 0, "listed": []}
 
 
 @pytest.mark.parametrize("changes", [{}, FRESH, {"prepare.max_samples": 20}], ids=["own", "fresh", "subset"])
@@ -99,7 +99,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_order_of_hashes(
         corpus.rows.append(cells(f"near{i}", marked, "Literal", "שבר שתיקה", "train"))
     folder = corpus.write()
     assert prepare(folder, **changes).status == 0
-    assert len(prepare.data()["near_duplicates"]) == 6 or changes == {"prepare.max_samples": 20}
+    assert prepare.data()["near_duplicates"]["count"] == 6 or changes == {"prepare.max_samples": 20}
     first = prepare.written()
     command = [sys.executable, "-m", "src.stages.prepare", "--params", str(prepare.root / "params.yaml"), "--corpus",
                str(folder), "--out", str(prepare.out), "--statistics", str(prepare.statistics)]  # fmt: skip
@@ -147,7 +147,7 @@ def test_near_duplicates_are_reported_and_do_not_stop_the_stage(corpus: SmallCor
     assert ended.status == 0
     assert ended.out.endswith("; 1 near-duplicate pairs\n")
     # 30 and 32 letters, so 26 and 28 5-grams, and 26 / 28 = 0.9286
-    assert prepare.data()["near_duplicates"] == [["one", "two", 0.9286]]
+    assert prepare.data()["near_duplicates"] == {"count": 1, "listed": [["one", "two", 0.9286]]}
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,47 @@ def test_decomposed_text_is_written_as_nfc(corpus: SmallCorpus, prepare: Prepare
     assert row.text == "é קפה é שבר café ö"
     assert row.tokens == ["é", "קפה", "é", "שבר", "café", "ö"]
     assert row.tags == ["O", "O", "O", "B-IDIOM", "I-IDIOM", "O"]
+
+
+def test_a_text_twice_in_one_split_is_reported_and_does_not_stop_the_stage(
+    corpus: SmallCorpus, prepare: Prepare
+) -> None:
+    copied(3, 2, lambda text: text.replace(" .", " !"))(corpus)
+    assert prepare(corpus.write()).status == 0
+    assert prepare.data()["duplicates"] == {
+        "texts": 1, "rows": 2, "conflicting_labels": 0, "listed": [["r00", "r01"]],
+    }  # fmt: skip
+    assert prepare.data()["near_duplicates"]["count"] == 0
+
+
+def test_a_text_in_two_splits_is_dropped_from_train_where_corpus_yaml_says_so(
+    corpus: SmallCorpus, prepare: Prepare
+) -> None:
+    copied(11, 2, lambda text: text)(corpus)
+    corpus.meta["leaks"] = "drop"
+    ended = prepare(corpus.write())
+    assert ended.status == 0
+    assert "train 31, validation 4, test 4, unseen 4 rows" in ended.out
+    assert f"1 rows dropped because a later split has the same text: see {prepare.statistics}" in ended.out
+    assert prepare.data()["dropped_leaks"] == {"count": 1, "listed": [["r00", "r09"]]}
+
+
+def test_labels_are_renamed_and_dropped_ones_counted(corpus: SmallCorpus, prepare: Prepare) -> None:
+    for row in corpus.rows[:2]:
+        row["label_str"] = "Unclear"
+    corpus.meta |= {"labels": ["lit", "fig"], "rename": {"Literal": "lit", "Figurative": "fig"}, "drop": ["Unclear"]}
+    assert prepare(corpus.write()).status == 0
+    assert prepare.data()["dropped_labels"] == {"Unclear": 2}
+    assert prepare.data()["splits"]["train"]["labels"] == {"fig": 16, "lit": 14}
+
+
+def test_groups_that_a_split_of_ones_own_parts_are_refused_where_group_by_says_so(
+    corpus: SmallCorpus, prepare: Prepare
+) -> None:
+    ended = prepare(corpus.write(), **{"prepare.group_by": "group"})
+    assert ended.status == 2
+    assert "column 'base_pie': a leak: " in ended.err
+    assert not (prepare.root / "made").exists()
 
 
 Break = Callable[[SmallCorpus], Any]
@@ -272,19 +313,14 @@ BAD_ROWS: dict[str, tuple[Break, int, str | None, list[str]]] = {
     "no words": (cell(7, tokens="[]", iob_tags="[]", num_tokens="0"), 7, None, []),
     "an id twice": (cell(9, id="r00"), 9, "id", ["row 2", "'r00'"]),
     "no id": (cell(9, id=""), 9, "id", ["empty", "''"]),
-    "a text twice": (copied(3, 2, lambda text: text), 3, "sentence", ["row 2"]),
-    "a text twice but for punctuation": (
-        copied(8, 2, lambda text: text.replace(" ,", " ; !")), 8, "sentence", ["row 2"],
-    ),
-    "a text twice but for spaces": (
-        copied(8, 2, lambda text: text.replace(' "', "").replace(" .", "")), 8, "sentence", ["row 2"],
+    "a text in two splits but for spaces": (
+        copied(10, 2, lambda text: text.replace(' "', "").replace(" .", "")), 10, "sentence", ["row 2"],
     ),
     "a text in train and in test": (
         copied(11, 2, lambda text: text.replace(" .", " ?")), 11, "sentence", ["row 2"],
     ),
     "an empty text": (cell(12, sentence=""), 12, "sentence", ["''"]),
     "a text of blanks": (cell(12, sentence="  "), 12, "sentence", ["'  '"]),
-    "a text of punctuation": (cell(12, sentence="?!.", tokens="['?!', '.']", num_tokens="2"), 12, None, ["'?!.'"]),
     "an unknown split": (cell(13, split="dev"), 13, "split", ["train, validation, test, unseen", "'dev'"]),
     "no split": (cell(13, split=""), 13, "split", ["''"]),
     "a held-out idiom in train": (cell(43, split="train"), 42, "base_pie", ["row 43", f"'{UNSEEN}'"]),
@@ -429,7 +465,8 @@ def test_a_failing_run_leaves_what_an_earlier_one_wrote(prepare: Prepare, corpus
 
 
 @pytest.mark.parametrize(
-    "module", ["src.stages.prepare", "src.stages.hpo", "src.analysis.scores", "src.analysis.baselines"]
+    "module",
+    ["src.stages.prepare", "src.stages.hpo", "src.tools.corpus", "src.analysis.scores", "src.analysis.baselines"],
 )
 def test_what_must_start_quickly_never_imports_torch(module: str) -> None:
     code = (

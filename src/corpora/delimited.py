@@ -1,0 +1,54 @@
+"""A delimited file (CSV, TSV) as rows of named cells; what the cells mean is the readers' business."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from src.corpora.rows import lines
+from src.errors import UserError
+
+Cells = dict[str, str]
+
+
+def read(
+    path: Path,
+    required: Sequence[str],
+    *,
+    delimiter: str = ",",
+    quoting: bool = True,
+    encoding: str = "utf-8",
+) -> Iterator[tuple[int, Cells | UserError]]:
+    """Yields each row's number (the header is row 1) and its cells, or why it has none.
+
+    Args:
+        quoting: a cell may be enclosed in double quotes; False: a quote is a character like others.
+
+    Raises:
+        UserError: missing column, or one that stands there twice; a file that is not CSV or not in this encoding.
+    """
+    table = csv.reader(
+        lines(path, encoding),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE,
+        strict=True,
+    )
+    line = 1  # on which the row begins that is being read
+    try:
+        header = next(table, [])
+        missing = [name for name in required if name not in header]
+        if missing:
+            raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {', '.join(header) or 'none'}")
+        twice = [name for name in required if header.count(name) > 1]
+        if twice:
+            raise UserError(
+                f"{path}, row 1: {header.count(twice[0])} columns are called '{twice[0]}'; rename the others"
+            )
+        line = table.line_num + 1
+        for number, values in enumerate(table, start=2):
+            line = table.line_num + 1
+            if len(values) == len(header):
+                yield number, dict(zip(header, values, strict=True))
+            elif values:  # else an empty line
+                yield number, UserError(f"{path}, row {number}: {len(values)} cells for {len(header)} columns")
+    except csv.Error as error:
+        raise UserError(f"{path}, line {line}: not CSV: {error}") from error

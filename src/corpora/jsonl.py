@@ -1,0 +1,40 @@
+"""Reader `jsonl`: one JSON object a line; the keys that are read stand in corpus.yaml under columns."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from src.corpora import table
+from src.corpora.corpus_file import Corpus
+from src.corpora.rows import Found, lines
+from src.errors import UserError
+
+
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
+    """Yields the rows of one file; empty lines are passed over.
+
+    Args:
+        targets: False: keys other than those of the texts may be absent.
+
+    Raises:
+        UserError: the file is not in its encoding.
+    """
+    required = table.required(corpus, targets=targets)
+    for number, line in enumerate(lines(path, corpus.encoding), start=1):
+        if line.strip():
+            cells = _cells(f"{path}, row {number}", line, required)
+            yield cells if isinstance(cells, UserError) else table.row(path, number, cells, corpus)
+
+
+def _cells(place: str, line: str, required: list[str]) -> dict[str, Any] | UserError:
+    try:
+        cells = json.loads(line)
+    except ValueError as error:
+        return UserError(f"{place}: not JSON: {error}")
+    if not isinstance(cells, dict):
+        return UserError(f"{place}: a JSON object is expected, not {line.strip()[:80]!r}")
+    missing = [name for name in required if name not in cells]
+    if missing:
+        return UserError(f"{place}: no key '{missing[0]}'; the keys are {', '.join(cells) or 'none'}")
+    return cells

@@ -1,0 +1,165 @@
+"""Makes a corpus of a data file, and tells everything that is wrong with a corpus.
+
+    python -m src.tools.corpus new mine --file mine.csv   # writes data/raw/mine/corpus.yaml by looking at the file
+    python -m src.tools.corpus check mine                 # exit status 1 when something is wrong
+
+`new` guesses, so read what it wrote; it copies the file into the folder of the corpus and replaces nothing. `check`
+sees what `prepare` refuses, but goes on to the end; splits are judged where the corpus has its own.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from src import corpora
+from src.config import parse
+from src.corpora import checks, copies, corpus_file, statistics
+from src.corpora.corpus_file import Corpus
+from src.corpora.rows import Row
+from src.errors import UserError, run
+from src.files import write_yaml
+from src.records import SPLITS
+from src.tools.guess import guess
+
+SHOWN = 20  # errors and warnings of one run, each; the rest is counted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, purpose in (("new", "write a first corpus.yaml"), ("check", "tell all that is wrong")):
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.add_argument("name", help="of the corpus, a folder of --root")
+        command.add_argument("--root", type=Path, default=Path("data/raw"), help="folder of corpora; default: data/raw")
+        if name == "new":
+            command.add_argument("--file", type=Path, required=True, help="CSV, TSV, JSON Lines or SQuAD's JSON")
+    arguments = parser.parse_args()
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", arguments.name):
+        raise UserError(f"'{arguments.name}' is no name of a corpus; legal: Latin letters, digits, _ and -")
+    folder = arguments.root / arguments.name
+    if arguments.command == "new":
+        new(folder, arguments.file)
+    elif not check(folder):
+        sys.exit(1)
+
+
+def new(folder: Path, file: Path) -> None:
+    """Writes the corpus.yaml of a folder, and copies the data file beside it, unless it is there.
+
+    Raises:
+        UserError: a corpus.yaml or another file of that name that is there, or a file that is no table.
+    """
+    target, made = folder / file.name, folder / "corpus.yaml"
+    if made.exists():
+        raise UserError(f"{made} is there already; edit it, or delete it to have it guessed again")
+    if not file.is_file():
+        raise UserError(f"{file} does not exist")
+    if target.exists() and not target.samefile(file):
+        raise UserError(f"{target} is there already, and is another file than {file}; delete one, or rename it")
+    guessed = guess(file)
+    content = {
+        "description": f"the rows of {file.name}; say what they are",
+        "licence": "unknown; say under which the data are",
+        **guessed,
+        "fetch": f"copy {file.name} to {folder}",
+    }
+    parse(Corpus, content, made)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        shutil.copyfile(file, target)
+    write_yaml(made, content, "Guessed: read it, mend it, then run python -m src.tools.corpus check " + folder.name)
+    print(made.read_text(encoding="utf-8"), end="")
+
+
+def check(folder: Path) -> bool:
+    """Prints all errors and warnings, and what the corpus holds; returns whether there is no error."""
+    errors: list[str] = []
+    warnings: list[str] = []
+    rows: list[Row] = []
+    try:
+        corpus = corpus_file.load(folder)
+        for found in corpora.try_read(folder, corpus):
+            if isinstance(found, UserError):
+                errors.append(str(found))
+            else:
+                rows.append(found)
+    except UserError as error:  # the rest cannot be read
+        errors.append(str(error))
+    else:
+        rows, dropped = corpora.without_dropped(rows, corpus)
+        warnings += [f"label '{label}': {n} rows are dropped, as corpus.yaml says" for label, n in dropped.items()]
+        errors += _wrong(rows, corpus)
+        warnings += _doubtful(rows, corpus)
+    _show("error", errors)
+    _show("warning", warnings)
+    for split in ("", *SPLITS):
+        examples = [row.example for row in rows if row.example.split == split]
+        if examples:
+            described = statistics.describe_split(examples)
+            print(f"{split or 'no split'}: {', '.join(f'{key} {value}' for key, value in described.items())}")
+    print(f"{folder.name}: {len(rows)} rows, {len(errors)} errors, {len(warnings)} warnings")
+    return not errors
+
+
+def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
+    ids: dict[str, Row] = {}
+    for row in rows:
+        try:
+            checks.check_row(row, corpus)
+        except UserError as error:
+            yield str(error)
+        first = ids.setdefault(row.example.id, row)
+        if first is not row:
+            yield str(row.refuse("id", f"the id stands already in {first.place}"))
+    for row in rows:
+        if row.example.split not in ("", *SPLITS):
+            yield str(row.refuse("split", f"unknown split; legal: {', '.join(SPLITS)}, or named under splits"))
+    placed = [row for row in rows if row.example.split in SPLITS]
+    if corpus.leaks == "drop":
+        gone = {row.example.id for row, _ in copies.leaking(placed)}
+        placed = [row for row in placed if row.example.id not in gone]
+    yield from map(str, checks.find_leaks(placed, corpus.inseparable))
+
+
+def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
+    yield from (remark for row in rows for remark in row.remarks)
+    used = {row.example.label for row in rows}
+    if not rows:
+        yield "there are no rows"
+    for label in corpus.labels:
+        if rows and label not in used:
+            yield f"label '{label}' is declared, and no row has it"
+    for field in ("label", "group"):
+        without = sum(getattr(row.example, field) is None for row in rows)
+        if 0 < without < len(rows):
+            yield f"{without} of {len(rows)} rows have no {field}"
+    groups = {row.example.group for row in rows}
+    for group in corpus.unseen_groups:
+        if group not in groups:
+            yield f"unseen_groups: no row has the group '{group}'"
+    leaks = copies.leaking(rows) if corpus.leaks == "drop" else []
+    if leaks:
+        yield f"{len(leaks)} rows are dropped, because a later split has the same text"
+    twice = copies.describe(rows)
+    if twice["texts"]:
+        yield (
+            f"{twice['texts']} texts stand more than once, {twice['conflicting_labels']} of them with different "
+            f"labels; the first: {', '.join(twice['listed'][0])}"
+        )
+    near = copies.near_duplicates(copies.distinct(rows))
+    if near:
+        yield f"{len(near)} pairs of texts are nearly the same; the nearest: {near[0][0]}, {near[0][1]}"
+
+
+def _show(kind: str, found: Sequence[str]) -> None:
+    for line in found[:SHOWN]:
+        print(f"{kind}: {line}")
+    if len(found) > SHOWN:
+        print(f"{kind}: {len(found) - SHOWN} more")
+
+
+if __name__ == "__main__":
+    run(main)
