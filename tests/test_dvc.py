@@ -48,6 +48,11 @@ def test_a_second_repro_does_nothing(project: Path) -> None:
     assert sh("git status --porcelain", project) == ""
 
 
+def test_compiled_code_is_no_change(project: Path) -> None:
+    sh("python -m compileall -q src", project)
+    assert ran(sh("dvc repro", project)) == []
+
+
 def test_another_seed_re_runs_train_and_evaluate_alone(project: Path) -> None:
     assert ran(sh("dvc exp run -S seed=7", project)) == ["train", "evaluate"]
     assert "seed" in sh("dvc params diff", project)

@@ -121,7 +121,7 @@ def no_file(google: Google, folder: Path) -> str:
 
 
 def an_altered_key(google: Google, folder: Path) -> str:
-    (folder / "key.json").write_text(service_account("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
+    (folder / "key.json").write_text(service_account("altered"))
     return f"--credentials {folder}/key.json"
 
 
