@@ -55,6 +55,7 @@ def repository(finished: Path, keys: Path, tmp_path_factory: pytest.TempPathFact
         "core": {"remote": "drive"},
         'remote "drive"': {
             "url": f"gdrive://{ROOT_ID}",
+            "gdrive_trash_only": "true",
             "gdrive_use_service_account": "true",
             "gdrive_service_account_json_file_path": str(keys / "service-account.json"),
         },

@@ -45,6 +45,7 @@ def test_a_push_costs_under_five_calls_per_file(pushed: Drive) -> None:
 
 def test_an_experiment_is_pushed_and_pulled(repository: Path, full: Google, tmp_path: Path) -> None:
     full.run("dvc exp push origin other", repository)
+    print("an experiment with another model:", len(full.drive.calls), dict(Counter(full.drive.calls)))
     first, second = (clone(repository, tmp_path / name) for name in ("first", "second"))
     full.run("dvc exp pull origin other && dvc exp apply other", first)
     assert (first / WEIGHTS).read_bytes() == (repository / WEIGHTS).read_bytes() + b" "
@@ -67,7 +68,7 @@ def test_scores_come_without_weights(repository: Path, full: Google, tmp_path: P
     assert max(map(len, cached(other).values())) < 1_000_000
 
 
-def test_gc_frees_what_no_commit_and_no_experiment_uses(
+def test_gc_moves_into_the_trash_what_no_commit_and_no_experiment_uses(
     repository: Path, full: Google, pushed: Drive, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
@@ -80,4 +81,5 @@ def test_gc_frees_what_no_commit_and_no_experiment_uses(
     sh("dvc exp remove other", project)
     full.run("dvc gc -f -c --all-commits --all-experiments", project)
     assert full.drive.contents() == pushed.contents()
+    assert "delete" not in full.drive.calls
     assert outputs(project) == outputs(repository)
