@@ -185,7 +185,10 @@ def _explained(error: BaseException, remote: dict[str, Any], account: str) -> st
     if "_client" in str(error):  # invalid_client, deleted_client, unauthorized_client
         return f"Google does not know this OAuth client ({error}): copy its id and secret again"
     if isinstance(error, OSError):
-        return f"www.googleapis.com cannot be reached ({error}): see to the network, and to HTTPS_PROXY if there is one"
+        return (
+            f"www.googleapis.com cannot be reached ({error}): see to the network; HTTPS_PROXY is heeded once pysocks "
+            "is installed"
+        )
     return f"{type(error).__name__}: {error}"
 
 

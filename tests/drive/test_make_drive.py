@@ -17,7 +17,7 @@ import pytest
 
 from tests.drive.certificates import service_account
 from tests.drive.conftest import LIMIT, Google, clone
-from tests.drive.store import CODE, ROOT_ID, failing
+from tests.drive.store import CODE, REFRESH_TOKEN, ROOT_ID, failing
 from tests.drive.test_faults import no_folder, no_network, sign_in
 from tests.project import sh
 
@@ -55,11 +55,23 @@ def test_make_drive_checks_the_folder_and_makes_it_the_default(project: Path, go
     assert "FOLDER=<id>" in google.run("make drive", project, status=2)
 
 
-def test_in_continuous_integration_the_environment_has_the_credentials(project: Path, google: Google) -> None:
-    environment = {"GDRIVE_CREDENTIALS_DATA": google.service_account.read_text()}
-    google.run(f"{TOOL} --folder {ROOT_ID}", project, **environment)
-    assert "private_key" not in (project / ".dvc/config.local").read_text()
-    google.run("dvc status -c models/current", project, **environment)
+@pytest.mark.parametrize("kind", ["service account", "sign-in"])
+def test_in_continuous_integration_the_environment_has_the_credentials(
+    kind: str, project: Path, google: Google
+) -> None:
+    data = google.service_account.read_text() if kind == "service account" else json.dumps(sign_in(REFRESH_TOKEN))
+    google.run(f"{TOOL} --folder {ROOT_ID}", project, GDRIVE_CREDENTIALS_DATA=data)
+    written = (project / ".dvc/config.local").read_text()
+    assert "private_key" not in written
+    assert "token" not in written
+    google.run("dvc status -c models/current", project, GDRIVE_CREDENTIALS_DATA=data)
+
+
+@pytest.mark.parametrize("data", ["no JSON", "[]", "{}"])
+def test_an_environment_without_credentials_is_an_error(data: str, project: Path, google: Google) -> None:
+    output = google.run(f"{TOOL} --folder {ROOT_ID}", project, status=2, GDRIVE_CREDENTIALS_DATA=data)
+    assert output.startswith("error: GDRIVE_CREDENTIALS_DATA ")
+    assert (project / ".dvc/config.local").read_text() == BEFORE
 
 
 def is_free(port: int) -> bool:
