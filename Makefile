@@ -22,13 +22,9 @@ lint: .venv/installed-dev ## ruff, mypy, import-linter
 	mypy
 	lint-imports
 
-drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> [CREDENTIALS=<service account file>]
-	@[[ "$(FOLDER)" =~ ^[A-Za-z0-9_-]+$$ ]] || { echo "error: make drive needs FOLDER=<id>, the last part of the folder's address, not '$(FOLDER)'" >&2; exit 2; }
-	@test -z "$(CREDENTIALS)" -o -f "$(CREDENTIALS)" || { echo "error: there is no file CREDENTIALS=$(CREDENTIALS)" >&2; exit 2; }
-	dvc remote modify --local drive url gdrive://$(FOLDER)
-	$(if $(CREDENTIALS),dvc remote modify --local drive gdrive_use_service_account true)
-	$(if $(CREDENTIALS),dvc remote modify --local drive gdrive_service_account_json_file_path '$(abspath $(CREDENTIALS))')
-	dvc config --local core.remote drive
+drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> CREDENTIALS=<file>
+	@python -m src.tools.drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \
+		--client-id "$${CLIENT_ID-}" --client-secret "$${CLIENT_SECRET-}"
 
 clean: ## remove .venv and the caches of tools; data, models and metrics stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -34,8 +34,8 @@ from ruamel.yaml import YAML
 
 from src.errors import run
 from src.records import SPLITS, Example, read_examples
+from tests.project import ROOT, SMALL, copy_of_project, sh
 
-ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -131,6 +131,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def splits(prepared: Path) -> dict[str, list[Example]]:
     """The examples of `prepared`."""
     return {name: read_examples(prepared / f"{name}.jsonl") for name in SPLITS}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with reduced parameters, after `dvc exp run` and a commit; to be copied, not to be written to."""
+    folder = copy_of_project(tmp_path_factory.mktemp("finished"))
+    changes = " ".join(f"-S {key}={value}" for key, value in SMALL.items())
+    sh(f"dvc exp run {changes}", folder)
+    sh("git add -A && git commit -qm 'Reduce'", folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,7 @@ pytest tests/test_dvc.py
 """
 
 import json
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,45 +14,14 @@ import optuna
 import pytest
 
 from src.records import read_predictions
-from tests.conftest import ROOT
-
-SMALL = {"prepare.max_samples": 160, "train.epochs": 1, "evaluate.bootstrap_samples": 20}
-
-
-def sh(command: str, cwd: Path, status: int = 0, timeout: int = 300) -> str:
-    """Runs a command as a person would type it and returns all that it printed."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-    assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def copy_of_project(folder: Path) -> Path:
-    """A fresh repository with the files that git tracks here (or would: new ones that it does not ignore)."""
-    for name in sh("git ls-files --cached --others --exclude-standard", ROOT).splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    sh("git init -q && git add -A && git commit -qm 'The project'", folder)
-    return folder
+from tests.project import sh
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project with reduced parameters, after `dvc repro` and a commit."""
-    folder = copy_of_project(tmp_path_factory.mktemp("project"))
-    changes = " ".join(f"-S {key}={value}" for key, value in SMALL.items())
-    sh(f"dvc exp run {changes}", folder)
-    sh("git add -A && git commit -qm 'Reduce'", folder)
+def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of `finished`, for the tests of this file to change."""
+    folder = tmp_path_factory.mktemp("dvc") / "project"
+    shutil.copytree(finished, folder, symlinks=True)
     yield folder
     sh("dvc queue stop --kill", folder)
 
@@ -79,6 +46,11 @@ def test_a_second_repro_does_nothing(project: Path) -> None:
     assert ran(sh("dvc repro", project)) == []
     assert time.monotonic() - started < 15  # a hang, not a speed, is what this would show
     assert sh("git status --porcelain", project) == ""
+
+
+def test_compiled_code_is_no_change(project: Path) -> None:
+    sh("python -m compileall -q src", project)
+    assert ran(sh("dvc repro", project)) == []
 
 
 def test_another_seed_re_runs_train_and_evaluate_alone(project: Path) -> None:
@@ -174,19 +146,6 @@ def test_a_typing_error_ends_with_one_line_and_leaves_the_results_alone(project:
     assert "Traceback" not in output
     sh("git checkout -q . && dvc checkout", project)
     assert (project / "metrics/evaluate.json").read_bytes() == before
-
-
-def test_the_drive_target_sets_the_remote_in_the_local_configuration_alone(project: Path) -> None:
-    (project / ".venv").mkdir()
-    for stamp in ("installed", "bin/python"):
-        (project / ".venv" / stamp).parent.mkdir(exist_ok=True)
-        (project / ".venv" / stamp).touch()
-    sh("make drive FOLDER=abc123", project)
-    assert "gdrive://abc123" in (project / ".dvc/config.local").read_text()
-    assert sh("dvc config core.remote", project).strip() == "drive"
-    assert sh("git status --porcelain", project) == ""
-    (project / ".dvc/config.local").unlink()
-    assert "FOLDER=<id>" in sh("make drive", project, status=2)
 
 
 def test_the_hebrew_idiom_corpus_is_prepared_by_dvc(project: Path, idiom_data: Path) -> None:

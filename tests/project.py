@@ -1,0 +1,39 @@
+"""The project as a repository of its own, for tests that run dvc and git on it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+SMALL = {"prepare.max_samples": 160, "train.epochs": 1, "evaluate.bootstrap_samples": 20}
+
+
+def sh(
+    command: str, cwd: Path, status: int = 0, timeout: float = 300, environment: Mapping[str, str] = os.environ
+) -> str:
+    """Runs a command as a person would type it and returns all that it printed; it can ask nobody for anything."""
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=cwd,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def copy_of_project(folder: Path) -> Path:
+    """A fresh repository with the files that git tracks here (or would: new ones that it does not ignore)."""
+    for name in sh("git ls-files --cached --others --exclude-standard", ROOT).splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    sh("git init -q && git add -A && git commit -qm 'The project'", folder)
+    return folder
