@@ -25,7 +25,8 @@ class Columns(Section):
         span: the text of the marked span; without start and end it must stand in the text exactly once.
         start, end: of the marked span, in characters of the text, end exclusive.
         span_label: the kind of the span; null: SPAN.
-        answers: what stands in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}.
+        answers: what stands in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}. An empty
+            cell or list: there is no answer; null: nobody has said.
     """
 
     id: str | None = None

@@ -83,6 +83,8 @@ class _Cells:
 
     def _tags(self, text: str) -> tuple[list[str] | None, list[str] | None]:
         if self._has("tags") and self._has("tokens"):
+            if self._cell("tags") in (None, ""):
+                return None, None
             return [nfc(word) for word in self._strings("tokens")], self._strings("tags")
         if not (self._has("span") or self._has("start")):
             return None, None
@@ -132,11 +134,11 @@ class _Cells:
         raise self._refuse(field, "a whole number is expected")
 
     def _answers(self) -> list[list[int]] | None:
-        if not self._has("answers"):
+        if self._cell("answers") is None:
             return None
         searched = self._cell("text" if self.corpus.columns.text_pair is None else "text_pair")
         value = _parsed(self._cell("answers"))
-        if value is None or value == "":
+        if value == "":
             return []
         found: list[list[int]] = []
         try:

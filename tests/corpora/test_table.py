@@ -96,6 +96,12 @@ def test_words_and_tags_are_lists_in_any_spelling(table: Table, words: str, tags
     assert (examples(folder)[0].tokens, examples(folder)[0].tags) == (["He", "broke", "it"], ["O", "B-X", "I-X"])
 
 
+def test_a_row_may_lack_tags(table: Table) -> None:
+    text = jsonl({"text": "a", "tokens": ["a"], "tags": None})
+    folder = table({"a.jsonl": text}, reader="jsonl", columns={"text": "text", "tokens": "tokens", "tags": "tags"})
+    assert (examples(folder)[0].tokens, examples(folder)[0].tags) == (None, None)
+
+
 SPAN = {"text": "text", "span": "part"}
 OFFSETS = {"text": "text", "start": "from", "end": "to"}
 
@@ -127,7 +133,7 @@ def test_a_span_is_a_part_of_the_text_or_its_offsets(
     [
         ([[3, 8]], [[3, 8]]),
         ([], []),
-        (None, []),
+        (None, None),
         ("", []),
         ("it", [[0, 2], [9, 11]]),
         (["broke", "it"], [[3, 8], [0, 2], [9, 11]]),
@@ -136,7 +142,9 @@ def test_a_span_is_a_part_of_the_text_or_its_offsets(
     ],
     ids=str,
 )
-def test_answers_are_offsets_texts_or_what_squad_has(table: Table, answers: Any, expected: list[list[int]]) -> None:
+def test_answers_are_offsets_texts_or_what_squad_has(
+    table: Table, answers: Any, expected: list[list[int]] | None
+) -> None:
     columns = {"text": "question", "text_pair": "text", "answers": "answers"}
     row = {"question": "it", "text": "it broke it", "answers": answers}
     (found,) = examples(table({"a.jsonl": jsonl(row)}, reader="jsonl", columns=columns, labels=[]))
