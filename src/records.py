@@ -84,15 +84,20 @@ def read_examples(path: Path) -> list[Example]:
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Writes one prediction a line, sorted by id and task; the fields of other tasks are left out."""
-    rows = sorted(predictions, key=lambda row: (row.id, row.task))
-    write_lines(path, (json.dumps(_present(row), ensure_ascii=False, allow_nan=False) for row in rows))
+    write_lines(path, map(as_line, sorted(predictions, key=lambda row: (row.id, row.task))))
 
 
 REQUIRED = tuple(field.name for field in fields(Prediction))[:7]
 
 
-def _present(row: Prediction) -> dict[str, Any]:
-    return {name: value for name, value in asdict(row).items() if name in REQUIRED or value is not None}
+def as_line(row: Prediction) -> str:
+    """Returns a prediction as it stands in a file.
+
+    Raises:
+        ValueError: a figure is NaN or infinite.
+    """
+    present = {name: value for name, value in asdict(row).items() if name in REQUIRED or value is not None}
+    return json.dumps(present, ensure_ascii=False, allow_nan=False)
 
 
 class _Fields(BaseModel):

@@ -1,6 +1,6 @@
 """Scores of one task over the splits: every metric, a bootstrap interval, the gap between seen and unseen."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,6 +117,28 @@ def primary(rows: Sequence[Prediction]) -> float:
     """Returns the primary metric of rows of one task, with gold."""
     task = TASKS[rows[0].task]
     return float(task.primary(task.tally(rows).sum(axis=0)))
+
+
+class Running:
+    """The primary metric of each task over rows that come in parts, in constant memory."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, np.ndarray] = {}
+        self._rows: Counter[str] = Counter()
+
+    def add(self, rows: Sequence[Prediction]) -> None:
+        """Counts rows in; those without gold are passed over. Rows of labels must have probabilities of all labels."""
+        for row in with_gold(rows):
+            tally = TASKS[row.task].tally([row])[0]
+            self._counts[row.task] = self._counts.get(row.task, 0) + tally
+            self._rows[row.task] += 1
+
+    def scores(self) -> list[tuple[str, str, float, int]]:
+        """Returns task, metric, its value, and the number of rows with gold."""
+        return [
+            (name, TASKS[name].primary_metric, float(TASKS[name].primary(counts)), self._rows[name])
+            for name, counts in self._counts.items()
+        ]
 
 
 def by_group(task: Task, rows: Sequence[Prediction]) -> dict[str, float]:

@@ -1,0 +1,225 @@
+"""Predicts with a trained model: texts, lines of standard input, or a file of any size.
+
+    python -m src.tools.predict 'הוא שבר את הקרח בבדיחה אחת'
+    python -m src.tools.predict --json < lines.txt               # a tab parts the two texts of a pair
+    python -m src.tools.predict --file some.csv --text-column sentence --label-column label --out predictions.jsonl
+    python -m src.tools.predict --file some.csv --corpus babe --out predictions.jsonl
+
+A file is read, predicted and written in parts, so that it may have any number of rows; score, errors, compare and
+report read what is written. A row that is refused is named on standard error and left out.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+
+from tqdm import tqdm
+from transformers.utils import logging
+
+from src import corpora
+from src.analysis import errors
+from src.analysis.scores import Running
+from src.corpora import checks, corpus_file
+from src.corpora.corpus_file import Columns, Corpus
+from src.corpora.rows import Found
+from src.errors import UserError, run
+from src.files import atomic_file
+from src.modeling import checkpoint, hardware
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.predict import predict
+from src.records import Example, Prediction, as_line
+from src.words import spans_of, split_words
+
+PART = 1024  # rows of a file that are held at once
+SPLIT = "input"  # of rows whose file names none
+COLUMNS = {
+    "text": "the text; default: text",
+    "text_pair": "the second text of a pair",
+    "label": "the label, to score with",
+    "id": "the id; default: made of file and row",
+    "group": "the group, such as the idiom",
+}
+
+Predicted = tuple[Example, Sequence[Prediction]]
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    if arguments.texts and arguments.file:
+        raise UserError("texts and --file exclude one another; give one of them")
+    if arguments.out and not arguments.file:
+        raise UserError("--out needs --file; texts are answered on standard output: --json > FILE")
+
+    logging.disable_progress_bar()
+    model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
+    model.model.to(hardware.device())
+    rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or sys.stdin)
+    part = PART if arguments.file else 1  # who types a line waits for its answer
+    running, done, refused = Running(), 0, 0
+    with _writer(arguments.out, arguments.json) as write, tqdm(unit=" rows", disable=not arguments.out) as bar:
+        for found in _predictions(model, rows, part, arguments.batch_size):
+            bar.update()
+            if isinstance(found, UserError):
+                if arguments.strict:
+                    raise found
+                bar.write(f"left out: {found}", file=sys.stderr)
+                refused += 1
+            else:
+                write(found)
+                running.add(found[1])
+                done += 1
+    if arguments.file:
+        _summary(arguments.out, running, done, refused)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("texts", nargs="*", help="texts; without these and without --file: lines of standard input")
+    parser.add_argument("--model", type=Path, default=Path("models/current"), help="folder; default: models/current")
+    parser.add_argument("--file", type=Path, help="CSV, TSV or JSON Lines")
+    parser.add_argument("--corpus", help="folder of data/raw whose corpus.yaml says how to read --file")
+    for field, meaning in COLUMNS.items():
+        parser.add_argument(f"--{field.replace('_', '-')}-column", metavar="NAME", help=f"column of {meaning}")
+    parser.add_argument("--delimiter", help="of a CSV file; default: a comma, in *.tsv a tab")
+    parser.add_argument("--no-quotes", action="store_true", help="a double quote in a CSV file is a letter like others")
+    parser.add_argument("--encoding", default="utf-8", help="default: utf-8")
+    parser.add_argument("--out", type=Path, help="file of predictions to write; default: print them")
+    parser.add_argument("--json", action="store_true", help="print predictions as JSON Lines")
+    parser.add_argument("--strict", action="store_true", help="stop at the first row that is refused; write nothing")
+    parser.add_argument("--batch-size", type=int, default=64, help="rows per forward pass; default: 64")
+    parser.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own")
+    return parser
+
+
+def _of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
+    for number, line in enumerate(lines, start=1):
+        text, _, pair = line.rstrip("\r\n").partition("\t")
+        if text.strip():
+            yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
+
+
+def _of_file(arguments: argparse.Namespace, model: Checkpoint) -> Iterator[Example | UserError]:
+    corpus = _corpus(arguments, model)
+    for found in corpora.stream(arguments.file, corpus):
+        yield _checked(found, corpus)
+
+
+def _corpus(arguments: argparse.Namespace, model: Checkpoint) -> Corpus:
+    """How the file is to be read; its labels must be those of the model."""
+    named = {field: name for field in COLUMNS if (name := getattr(arguments, f"{field}_column")) is not None}
+    labels = list(model.labels.get("cls", []))
+    if arguments.corpus is not None:
+        if named:
+            raise UserError("--corpus says which columns there are; drop it, or the columns")
+        corpus = corpus_file.load(Path("data/raw") / arguments.corpus)
+        if labels and set(corpus.labels) != set(labels):
+            raise UserError(
+                f"corpus '{arguments.corpus}' has the labels {', '.join(corpus.labels) or 'none'}, the model has "
+                f"{', '.join(labels)}; to predict without scoring name its columns in place of --corpus"
+            )
+        return corpus
+    if "label" in named and not labels:
+        raise UserError(f"--label-column needs a model of task cls; this one has {'+'.join(model.labels)}")
+    suffix = arguments.file.suffix.lower()
+    return Corpus(
+        description="",
+        language="",
+        licence="",
+        reader="jsonl" if suffix in (".jsonl", ".ndjson") else "csv",
+        files=["file"],
+        delimiter=arguments.delimiter or ("\t" if suffix == ".tsv" else ","),
+        quoting=not arguments.no_quotes,
+        encoding=arguments.encoding,
+        columns=Columns(**{"text": "text", **named}),
+        labels=labels,
+        fetch="",
+    )
+
+
+def _checked(found: Found, corpus: Corpus) -> Example | UserError:
+    if isinstance(found, UserError):
+        return found
+    try:
+        checks.check_row(found, corpus)
+    except UserError as error:
+        return error
+    return _with_words(replace(found.example, split=found.example.split or SPLIT))
+
+
+def _with_words(example: Example) -> Example:
+    if example.tokens is not None:
+        return example
+    return replace(example, tokens=[example.text[start:end] for start, end in split_words(example.text)])
+
+
+def _predictions(
+    model: Checkpoint, rows: Iterator[Example | UserError], part: int, batch_size: int
+) -> Iterator[Predicted | UserError]:
+    """Yields for each row, in their order, its example and what is predicted of it, or what is wrong with it."""
+    while chosen := list(islice(rows, part)):
+        predicted = iter(_predict(model, [row for row in chosen if isinstance(row, Example)], batch_size))
+        for row in chosen:
+            yield row if isinstance(row, UserError) else next(predicted)
+
+
+def _predict(model: Checkpoint, examples: Sequence[Example], batch_size: int) -> list[Predicted | UserError]:
+    try:
+        rows = iter(predict(model, examples, batch_size))
+    except UserError as error:  # of one of them; the others are as good as before
+        return (
+            [error] if len(examples) == 1 else [found for e in examples for found in _predict(model, [e], batch_size)]
+        )
+    return [(example, list(islice(rows, len(model.labels)))) for example in examples]
+
+
+@contextmanager
+def _writer(out: Path | None, as_json: bool) -> Iterator[Callable[[Predicted], None]]:
+    if out is None:
+        yield lambda found: print("\n".join(map(as_line, found[1])) if as_json else _text(*found), flush=True)
+        return
+    with atomic_file(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yield lambda found: file.writelines(f"{as_line(row)}\n" for row in found[1])
+
+
+def _text(example: Example, predictions: Sequence[Prediction]) -> str:
+    lines = [" | ".join(filter(None, (example.text, example.text_pair)))]
+    for row in predictions:
+        gold = "" if row.gold is None else f"; gold: {errors.spelt(row, row.gold)}"
+        lines.append(f"    {row.task}: {SAY[row.task](row)}{gold}")
+    return "\n".join(lines)
+
+
+def _label(row: Prediction) -> str:
+    return ", ".join(f"{label} {p:.3f}" for label, p in sorted(row.probabilities.items(), key=lambda item: -item[1]))
+
+
+def _spans(row: Prediction) -> str:
+    found = [
+        f"{' '.join((row.tokens or [])[first:end])} ({kind} {fmean(row.probabilities[first:end]):.3f})"
+        for first, end, kind in spans_of(row.predicted)
+    ]
+    return ", ".join(found) or "no span"
+
+
+def _answer(row: Prediction) -> str:
+    return f"{row.text} (score {row.score:.3f}, of no answer {row.null_score:.3f})" if row.predicted else "no answer"
+
+
+SAY: dict[str, Callable[[Prediction], str]] = {"cls": _label, "span": _spans, "evidence": _answer}
+
+
+def _summary(out: Path | None, running: Running, done: int, refused: int) -> None:
+    print(f"predicted {done} rows, left out {refused}" + (f": {out}" if out else ""), file=sys.stderr)
+    for task, metric, value, rows in running.scores():
+        print(f"{task} {metric} {value:.4f} over {rows} rows with gold", file=sys.stderr)
+    if out and running.scores():
+        print(f"all metrics: python -m src.tools.score {out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)
