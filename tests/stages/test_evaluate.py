@@ -17,11 +17,11 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import confusion_matrix, f1_score
 from transformers import BertConfig, set_seed
 
-from src import tasks
+from src import config, tasks
 from src.modeling import checkpoint, tiny
 from src.modeling.encoders import ENCODERS
 from src.records import Example, read_examples, write_examples
-from tests.conftest import Ended, ParamsFile, Stage
+from tests.conftest import ROOT, Ended, ParamsFile, Stage
 
 DECLARED = ["Literal", "Figurative"]
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -62,14 +62,13 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
 def models(splits: dict[str, list[Example]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """{task: folder of a small model with random weights}."""
     folders = {}
+    params = config.load(ROOT / "params.yaml").train
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "config", lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **SMALL))
         for task in CHOICES:
             labels = tasks.label_sets(tasks.parse(task), splits["train"], DECLARED)
             set_seed(1)
-            made = checkpoint.create(
-                ENCODERS["tiny"], labels, 128, splits["train"], revision=None, trust_remote_code=False
-            )
+            made = checkpoint.create(ENCODERS["tiny"], labels, splits["train"], params)
             folders[task] = tmp_path_factory.mktemp("model")
             made.save(folders[task])
     return folders
