@@ -254,6 +254,8 @@ def test_a_slow_tokenizer_is_refused_for_words(canine: Path, make: Make) -> None
     message = str(error.value)
     for word in ("span", "fast tokenizer", str(canine), "CanineTokenizer", "task: cls"):
         assert word in message
+    with pytest.raises(UserError, match="'evidence' needs a fast tokenizer"):
+        make("evidence", canine)
 
 
 def test_a_slow_tokenizer_will_do_for_sentences(canine: Path, make: Make, splits: dict[str, list[Example]]) -> None:

@@ -3,6 +3,7 @@
 pytest tests/tasks/test_alignment.py
 """
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from src.errors import UserError
 from src.records import Example
 from src.tasks.alignment import first_subwords, tokenize
 from src.words import Offsets, split_words
@@ -201,3 +203,71 @@ def test_words_find_their_first_subword(
     text: str, subwords: list[Offsets | None], words: list[Offsets], expected: list[int | None]
 ) -> None:
     assert first_subwords(subwords, words, text) == expected
+
+
+LONG = " ".join(["בית,", "ספר", "גדול.", "הגשר", "עומד!"] * 8)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_windows_cover_the_searched_text_and_share_their_stride(
+    tokenizer: PreTrainedTokenizerBase, paired: bool
+) -> None:
+    given = example("מה יש כאן?", text_pair=LONG) if paired else example(LONG)
+    (windows,) = tokenize([given], tokenizer, 24, with_words=True, stride=5)
+    (whole,) = tokenize([given], tokenizer, 512, with_words=True, stride=5)[0]
+    assert len(windows) > 3
+    assert whole.extent == (windows[0].extent[0], windows[-1].extent[1]) == (0, len(LONG))
+    found: list[tuple[int, int]] = []
+    first = next(i for i, offsets in enumerate(whole.offsets) if offsets)
+    ids = [window.inputs["input_ids"][first:-1] for window in windows]
+    assert all(before[-5:] == behind[:5] for before, behind in itertools.pairwise(ids))
+    for window in windows:
+        inside = [offsets for offsets in window.offsets if offsets]
+        assert len(window.inputs["input_ids"]) == len(window.offsets) <= 24
+        assert {len(values) for values in window.inputs.values()} == {len(window.offsets)}
+        found += [offsets for offsets in inside if not found or offsets > found[-1]]
+    assert found == [offsets for offsets in whole.offsets if offsets]
+    for start, end in found:
+        assert LONG[start:end] == LONG[start:end].strip() != ""
+    covered = {i for start, end in found for i in range(start, end)}
+    assert covered == {i for i, letter in enumerate(LONG) if not letter.isspace()}
+
+
+def test_the_question_is_whole_in_every_window_and_has_no_offsets(tokenizer: PreTrainedTokenizerBase) -> None:
+    question = "מה יש כאן?"
+    ids = tokenizer(question)["input_ids"]
+    (windows,) = tokenize([example(question, text_pair=LONG)], tokenizer, 24, with_words=True, stride=5)
+    for window in windows:
+        assert window.inputs["input_ids"][: len(ids)] == ids
+        assert window.offsets[: len(ids)] == [None] * len(ids)
+        assert window.offsets[-1] is None
+        assert window.inputs["input_ids"][0] == tokenizer.cls_token_id
+
+
+def test_a_text_that_is_short_enough_is_one_window_with_the_inputs_that_it_has_anyway(
+    tokenizer: PreTrainedTokenizerBase, splits: dict[str, list[Example]]
+) -> None:
+    for given in (*splits["test"], example("בית אחד", text_pair="בית שני")):
+        ((plain,),) = tokenize([given], tokenizer, 128, with_words=True)
+        ((window,),) = tokenize([given], tokenizer, 128, with_words=True, stride=32)
+        assert (window.inputs, window.first_subwords) == (plain.inputs, plain.first_subwords)
+
+
+def test_every_word_of_a_long_text_is_in_a_window(tokenizer: PreTrainedTokenizerBase) -> None:
+    (windows,) = tokenize([example(LONG)], tokenizer, 24, with_words=True, stride=5)
+    ((whole,),) = tokenize([example(LONG)], tokenizer, 512, with_words=True)
+    per_word = list(zip(*(window.first_subwords for window in windows), strict=True))
+    assert len(per_word) == len(whole.first_subwords)
+    assert all(any(position is not None for position in positions) for positions in per_word)
+    assert windows[0].first_subwords[:3] == whole.first_subwords[:3]
+
+
+@pytest.mark.parametrize(("max_length", "stride"), [(24, 20), (8, 0), (12, 5)])
+def test_a_question_that_leaves_no_room_for_windows_is_refused_with_the_example_and_both_keys(
+    tokenizer: PreTrainedTokenizerBase, max_length: int, stride: int
+) -> None:
+    given = replace(example("מה יש כאן ועל מה הוא עומד?", text_pair=LONG), id="q7")
+    with pytest.raises(UserError) as error:
+        tokenize([given], tokenizer, max_length, with_words=True, stride=stride)
+    for word in ("q7", f"train.max_length: {max_length}", f"train.stride: {stride}"):
+        assert word in str(error.value)
