@@ -10,16 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, TrainerCallback
+from transformers import BertConfig, TrainerCallback, set_seed
 
+from src.analysis.scores import evaluate
 from src.config import TrainParams
 from src.errors import UserError
+from src.modeling import checkpoint, tiny
 from src.modeling import fit as fitting
-from src.modeling import tiny
 from src.modeling.batches import Collator, encode
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
 from src.modeling.fit import Fit, fit
 from src.modeling.predict import predict
 from src.records import Example
@@ -373,6 +376,49 @@ def test_a_trainer_argument_that_would_change_nothing_is_refused(
     value = {"label_smoothing_factor": 0.1, "resume_from_checkpoint": "somewhere"}[name]
     with pytest.raises(UserError, match=rf"train\.trainer\.{name}"):
         run(make("cls"), train_params(trainer={name: value}))
+
+
+def test_focal_loss_is_passed_on_to_every_task(
+    run: Run, make: Make, train_params: TrainParamsWith, losses: dict[str, list[dict[str, Any]]]
+) -> None:
+    run(make(JOINT), train_params(epochs=1, focal_gamma=2.0))
+    for calls in losses.values():
+        assert len(calls) == 3
+        assert all(call["focal_gamma"] == 2.0 for call in calls)
+
+
+@pytest.mark.parametrize("task", ["cls", "cls+span"])
+@pytest.mark.parametrize("changes", [{}, {"class_weights": "balanced", "focal_gamma": 2.0}])
+def test_three_labels_are_learnt_predicted_and_scored(
+    task: str, changes: dict[str, Any], run: Run, train_params: TrainParamsWith, splits: dict[str, list[Example]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    small = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    monkeypatch.setattr(tiny, "config", lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **small))
+    names = ["both", "figurative", "literal"]  # told by a word that each begins with
+
+    def labelled(examples: Sequence[Example]) -> list[Example]:
+        return [
+            replace(
+                example, label=(name := names[i % 7 % 3]), text=f"{name} {example.text}",
+                tokens=[name, *(example.tokens or [])], tags=["O", *(example.tags or [])],
+            )
+            for i, example in enumerate(examples)
+        ]  # fmt: skip
+
+    train, validation = labelled(splits["train"]), labelled(splits["validation"])
+    labels = {name: {"cls": names, "span": ["O", "B-IDIOM", "I-IDIOM"]}[name] for name in task.split("+")}
+    params = train_params(epochs=6, pooling=None if task == "cls" else "max", **changes)
+    set_seed(0)
+    made = checkpoint.create(Encoder(None), labels, train, params)
+    run(made, params, learning_rate=5e-3, train=train, validation=validation)
+    rows = [row for row in predict(made, validation, 8) if row.task == "cls"]
+    assert {row.predicted for row in rows} == set(names)
+    scores = evaluate(TASKS["cls"], {"test": rows}, 20)["test"]
+    assert scores["f1_macro"] > 0.9
+    assert scores["auroc"] > 0.9
+    assert {f"{kind}_{name}" for kind in ("f1", "precision", "recall") for name in names} <= scores.keys()
+    assert (scores["confusion_labels"], np.sum(scores["confusion"])) == (names, len(rows))
 
 
 @pytest.mark.parametrize("trainer", [{"no_such_key": 1}, {"optim": "no_such_optimizer"}])

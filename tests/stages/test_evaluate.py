@@ -25,7 +25,7 @@ from tests.conftest import ROOT, Ended, ParamsFile, Stage
 
 DECLARED = ["Literal", "Figurative"]
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-CHOICES = ["cls", "span", "cls+span"]
+CHOICES = ["cls", "span", "cls+span", "cls+evidence"]
 METRICS = {
     "cls": {
         "accuracy", "f1_macro", "f1_weighted", "ece", "auroc", "f1_macro_interval", "confusion", "confusion_labels",
@@ -35,13 +35,22 @@ METRICS = {
         "span_f1", "span_precision", "span_recall", "span_f1_lenient", "token_accuracy", "span_f1_interval",
         "confusion", "confusion_labels",
     },
+    "evidence": {
+        "evidence_em", "evidence_f1", "evidence_em_has_answer", "evidence_f1_has_answer", "evidence_accuracy_no_answer",
+        "evidence_f1_interval", "confusion", "confusion_labels",
+    },
 }  # fmt: skip
-PRIMARY = {"cls": "f1_macro", "span": "span_f1"}
-BASELINES = {"cls": {"majority", "tfidf"}, "span": {"majority", "lexicon"}}
+PRIMARY = {"cls": "f1_macro", "span": "span_f1", "evidence": "evidence_f1"}
+BASELINES = {
+    "cls": {"majority", "tfidf"},
+    "span": {"majority", "lexicon"},
+    "evidence": {"majority", "overlap"},
+}
 REQUIRED = {"id", "split", "group", "task", "gold", "predicted", "correct"}
 FIELDS = {
     "cls": REQUIRED | {"probabilities"},
     "span": REQUIRED | {"probabilities", "tokens", "gold_spans", "predicted_spans"},
+    "evidence": REQUIRED | {"text", "score", "null_score", "gold_texts"},
 }
 
 
@@ -50,7 +59,7 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     """What prepare wrote, with fewer rows to evaluate; shuffled, for what comes out must be sorted."""
     folder = tmp_path_factory.mktemp("data")
     for name in ("train", "validation"):
-        shutil.copy(prepared / f"{name}.jsonl", folder)
+        write_examples(folder / f"{name}.jsonl", splits[name])
     for name, count in (("test", 10), ("unseen", 8)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count][::-1])
@@ -161,6 +170,13 @@ def test_predictions_have_exactly_the_fields_of_the_specification_and_are_sorted
         example = examples[row["id"]]
         assert row.keys() == FIELDS[row["task"]]
         assert (row["split"], row["group"]) == (split, example.group)
+        if row["task"] == "evidence":
+            assert row["gold"] == example.answers
+            assert row["correct"] is (row["predicted"] in (row["gold"] or [None]))
+            assert row["gold_texts"] == [example.text[start:end] for start, end in row["gold"]]
+            start, end = row["predicted"] or (0, 0)
+            assert row["text"] == example.text[start:end]
+            continue
         assert row["correct"] is (row["gold"] == row["predicted"])
         if row["task"] == "cls":
             assert row["gold"] == example.label
