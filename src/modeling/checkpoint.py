@@ -144,6 +144,11 @@ def _check(
                 f"task '{task.name}' needs a fast tokenizer, which tells the characters of each sub-word; that of "
                 f"'{encoder.source}' ({type(tokenizer).__name__}) is not one: choose another model or task: cls"
             )
+        if task.windowed and tokenizer("a")["input_ids"][0] != tokenizer.cls_token_id:
+            raise UserError(
+                f"task '{task.name}' needs inputs that begin with the token which stands for no answer, such as [CLS]; "
+                f"those of '{encoder.source}' do not: choose another model or task: cls"
+            )
     if config.model_type == JointConfig.model_type:
         raise UserError(f"the model in {encoder.source} is a joint model, from which no other can be started")
 

@@ -48,7 +48,7 @@ def best_threshold(differences: np.ndarray, gains: np.ndarray) -> float:
 
     Args:
         differences: score of no answer less that of the best answer, per row; not empty.
-        gains: what the row's score changes by when it is answered: F1 where an answer is gold, -1 where there is none.
+        gains: what answering the row adds to its score, such as -1 where no answer is gold.
 
     Shape: (N,), (N,).
     Source: find_best_thresh of the SQuAD v2 evaluation script: of equally good ones the lowest. (Unlike it, rows of

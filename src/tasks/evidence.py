@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +92,14 @@ class Evidence:
 
     def calibrate(self, decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
         """Chooses the threshold with the best F1."""
-        rows = [row for row in decoded({"null_threshold": math.inf}) if row.gold is not None and row.score is not None]
-        if not rows:
+        answered = [
+            (row.null_score - row.score, _scores(row)[1] - _scores(replace(row, predicted=None))[1])
+            for row in decoded({"null_threshold": math.inf})
+            if row.gold is not None and row.score is not None and row.null_score is not None
+        ]
+        if not answered:
             return {}
-        differences = np.array([(row.null_score or 0.0) - (row.score or 0.0) for row in rows])
-        gains = np.array([_scores(row)[1] if row.gold else -1.0 for row in rows])
+        differences, gains = np.array(answered).T
         return {"null_threshold": best_threshold(differences, gains)}
 
     def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
