@@ -73,8 +73,13 @@ def majority_answer(train: Sequence[Example], splits: Splits, labels: Sequence[s
     """Predicts no answer if that is what most rows of train have, else the whole text."""
     answers = [example.answers for example in train if example.answers is not None]
     if 2 * sum(not found for found in answers) >= len(answers):
-        return _each(splits, lambda example: evidence.prediction(example, None))
+        return no_answer(train, splits, labels)
     return _each(splits, lambda example: evidence.prediction(example, [0, len(searched_text(example))]))
+
+
+def no_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
+    """Predicts no answer; where many questions have none, hard to beat."""
+    return _each(splits, lambda example: evidence.prediction(example, None))
 
 
 def sentence_overlap(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
@@ -123,5 +128,5 @@ def _marked(words: Sequence[str], kinds: dict[tuple[str, ...], str], longest: in
 BASELINES: dict[str, dict[str, Baseline]] = {
     "cls": {"majority": majority_label, "tfidf": tfidf},
     "span": {"majority": majority_tag, "lexicon": lexicon},
-    "evidence": {"majority": majority_answer, "overlap": sentence_overlap},
+    "evidence": {"majority": majority_answer, "no_answer": no_answer, "overlap": sentence_overlap},
 }

@@ -179,12 +179,7 @@ class _Objective:
         chosen = params.train.overridden(values, Path("hpo.space"))
         trial.set_user_attr("epochs", chosen.epochs)
         set_seed(params.hpo.seed)
-        made = checkpoint.create(
-            self.job.encoder,
-            self.job.labels,
-            self.job.train,
-            chosen,
-        )
+        made = checkpoint.create(self.job.encoder, self.job.labels, self.job.train, chosen)
         train, validation = self._encoded(made, chosen.revision)
         pruning = Pruning(trial)
         result = fit(

@@ -183,4 +183,5 @@ def test_a_part_of_the_real_corpus_is_learnt_by_heart(train_params: TrainParamsW
     made = checkpoint.create(Encoder(None), {"evidence": ["start", "end"]}, part, params)
     encoded = encode(made, part)
     result = fit(made, encoded, encoded, params, learning_rate=2e-3, seed=0, state_folder=tmp_path)
-    assert result.primary > f1(BASELINES["evidence"]["majority"](part, {"test": part}, [])["test"]) + 0.2
+    for baseline in BASELINES["evidence"].values():
+        assert result.primary > f1(baseline(part, {"test": part}, [])["test"]) + 0.1

@@ -44,7 +44,7 @@ PRIMARY = {"cls": "f1_macro", "span": "span_f1", "evidence": "evidence_f1"}
 BASELINES = {
     "cls": {"majority", "tfidf"},
     "span": {"majority", "lexicon"},
-    "evidence": {"majority", "overlap"},
+    "evidence": {"majority", "no_answer", "overlap"},
 }
 REQUIRED = {"id", "split", "group", "task", "gold", "predicted", "correct"}
 FIELDS = {
