@@ -71,6 +71,10 @@ class TrainParams(Section):
     revision: str | None
     trust_remote_code: bool
     max_length: Annotated[int, Field(ge=8)]
+    stride: Annotated[int, Field(ge=0)]
+    max_answer_length: Positive
+    pooling: Literal["first", "mean", "max", "attention"] | None
+    separate_encoders: bool
     learning_rate: Annotated[float, Field(gt=0)] | None
     batch_size: Positive
     epochs: Positive
@@ -80,6 +84,7 @@ class TrainParams(Section):
     lr_scheduler: Literal["linear", "cosine"]
     label_smoothing: Fraction
     class_weights: Literal["balanced"] | None
+    focal_gamma: Annotated[float, Field(gt=0)] | None
     max_grad_norm: Annotated[float, Field(gt=0)]
     early_stopping_patience: Positive | None
     task_weights: dict[str, Annotated[float, Field(gt=0)]]
@@ -90,6 +95,11 @@ class TrainParams(Section):
     def _no_contradiction(self) -> "TrainParams":
         if self.warmup_ratio > 0.5:
             raise ValueError(f"train.warmup_ratio: {self.warmup_ratio} is over half of the steps; at most 0.5")
+        if self.focal_gamma is not None and self.label_smoothing:
+            raise ValueError(
+                "train.focal_gamma contradicts train.label_smoothing: it makes of the target's probability what "
+                "smoothing spreads; null the one or set the other to 0.0"
+            )
         return self
 
     def overridden(self, overrides: dict[str, Any], source: Path) -> "TrainParams":

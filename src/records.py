@@ -49,7 +49,8 @@ class Prediction:
         correct: gold equals predicted, or one of the answers; None without gold.
         probabilities: {label: p} (cls), or p of the predicted tag per word (span).
         tokens, gold_spans, predicted_spans: span only; spans are [start, end, label], in characters, ends exclusive.
-        text, score, null_score: evidence only; what is predicted, its score, and that of having no answer.
+        text, score, null_score, gold_texts: evidence only; what is predicted ("": no answer), the score of the best
+            answer, that of having none, and the texts of the gold answers.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Prediction:
     text: str | None = None
     score: float | None = None
     null_score: float | None = None
+    gold_texts: list[str] | None = None
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
@@ -176,6 +178,7 @@ class _Evidence(_Fields):
     text: str | None = None
     score: float | None = None
     null_score: float | None = None
+    gold_texts: list[str] | None = None
 
     @property
     def is_correct(self) -> bool:
@@ -186,6 +189,8 @@ class _Evidence(_Fields):
         for start, end in [*(self.gold or []), *([self.predicted] if self.predicted else [])]:
             if start >= end:
                 raise ValueError(f"[{start}, {end}] is no span: its end must be greater than its start")
+        if self.gold is not None and self.gold_texts is not None and len(self.gold_texts) != len(self.gold):
+            raise ValueError(f"gold_texts has {len(self.gold_texts)} entries, gold has {len(self.gold)}")
         return self
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ from ruamel.yaml import YAML
 
 from src.errors import run
 from src.records import SPLITS, Example, read_examples
+from src.words import locate, spans_of
 from tests.project import ROOT, SMALL, copy_of_project, sh
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -129,8 +131,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def splits(prepared: Path) -> dict[str, list[Example]]:
-    """The examples of `prepared`."""
-    return {name: read_examples(prepared / f"{name}.jsonl") for name in SPLITS}
+    """The examples of `prepared`, with targets for every task: an idiom answers where it is figurative."""
+    return {name: [with_answers(example) for example in read_examples(prepared / f"{name}.jsonl")] for name in SPLITS}
+
+
+def with_answers(example: Example) -> Example:
+    words = locate(example.tokens or [], example.text)
+    spans = [[words[first][0], words[end - 1][1]] for first, end, _ in spans_of(example.tags or [])]
+    return replace(example, answers=spans if example.label == "Figurative" else [])
 
 
 @pytest.fixture(scope="session")

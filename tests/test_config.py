@@ -124,6 +124,10 @@ def test_a_missing_key_is_named(params_file: ParamsFile, key: str) -> None:
         ("train.epochs", 1.5, "1.5"),
         ("train.warmup_ratio", True, "True"),
         ("train.label_smoothing", 1.0, "1.0"),
+        ("train.focal_gamma", 0, "0"),
+        ("train.stride", -1, "-1"),
+        ("train.max_answer_length", 0, "0"),
+        ("train.separate_encoders", "yes", "'yes'"),
         ("train.max_grad_norm", 0, "0"),
         ("train.early_stopping_patience", 0, "0"),
         ("train.trainer", 3, "3"),
@@ -163,6 +167,7 @@ def test_a_value_inside_a_value_is_named_with_its_place(
         ("train.precision", "fp8", ["auto", "fp32", "bf16", "fp16"]),
         ("train.class_weights", "balance", ["balanced"]),
         ("evaluate.lexicon", "completed", ["none", "complete", "restrict"]),
+        ("train.pooling", "meen", ["first", "mean", "max", "attention"]),
     ],
 )
 def test_a_name_that_is_not_legal_is_met_with_those_that_are(
@@ -180,6 +185,7 @@ def test_a_name_that_is_not_legal_is_met_with_those_that_are(
     [
         ({"prepare.split": "own", "prepare.unseen_groups": ["x"]}, ["prepare.split", "prepare.unseen_groups"]),
         ({"prepare.split": "own", "prepare.unseen_groups": []}, ["prepare.split", "prepare.unseen_groups"]),
+        ({"train.focal_gamma": 2.0, "train.label_smoothing": 0.1}, ["train.focal_gamma", "train.label_smoothing"]),
         (
             {"prepare.validation_fraction": 0.5, "prepare.test_fraction": 0.5},
             ["prepare.validation_fraction", "prepare.test_fraction"],
@@ -203,6 +209,9 @@ def test_a_contradiction_names_every_key_that_takes_part(
     "changes",
     [
         {"train.warmup_ratio": 0.5},
+        {"train.focal_gamma": 2.0, "train.class_weights": "balanced"},
+        {"train.pooling": "attention", "train.separate_encoders": True},
+        {"train.stride": 0, "train.max_answer_length": 1},
         {"train.warmup_ratio": 0},
         {"prepare.split": "fresh", "prepare.unseen_groups": []},
         {"prepare.split": "fresh", "prepare.unseen_groups": ["שבר שתיקה"]},

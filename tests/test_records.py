@@ -29,6 +29,10 @@ SPAN = Prediction(
     id="7", split="unseen", group=None, task="span", gold=["O", "B-IDIOM"], predicted=["O", "B-IDIOM"], correct=True,
     probabilities=[0.5, 1.0], tokens=["הוא", 'צה"ל'], gold_spans=[[4, 8, "IDIOM"]], predicted_spans=[[4, 8, "IDIOM"]],
 )  # fmt: skip
+EVIDENCE = Prediction(
+    id="7", split="test", group=None, task="evidence", gold=[[4, 8], [0, 3]], predicted=None, correct=False, text="",
+    score=-1.5, null_score=2.0, gold_texts=['צה"ל', "הוא"],
+)  # fmt: skip
 REQUIRED = ["id", "split", "group", "task", "gold", "predicted", "correct"]
 
 
@@ -67,7 +71,7 @@ def test_no_examples_are_an_empty_file(tmp_path: Path) -> None:
     assert read_examples(tmp_path / "a.jsonl") == []
 
 
-@pytest.mark.parametrize("row", [CLS, SPAN], ids=["cls", "span"])
+@pytest.mark.parametrize("row", [CLS, SPAN, EVIDENCE], ids=["cls", "span", "evidence"])
 def test_predictions_come_back_as_they_were_written(tmp_path: Path, row: Prediction) -> None:
     write_predictions(tmp_path / "a.jsonl", [row])
     assert read_predictions(tmp_path / "a.jsonl") == [row]
@@ -75,8 +79,12 @@ def test_predictions_come_back_as_they_were_written(tmp_path: Path, row: Predict
 
 @pytest.mark.parametrize(
     ("row", "further"),
-    [(CLS, ["probabilities"]), (SPAN, ["probabilities", "tokens", "gold_spans", "predicted_spans"])],
-    ids=["cls", "span"],
+    [
+        (CLS, ["probabilities"]),
+        (SPAN, ["probabilities", "tokens", "gold_spans", "predicted_spans"]),
+        (EVIDENCE, ["text", "score", "null_score", "gold_texts"]),
+    ],
+    ids=["cls", "span", "evidence"],
 )
 def test_a_prediction_is_written_with_the_fields_of_its_task(
     tmp_path: Path, row: Prediction, further: list[str]
@@ -94,7 +102,7 @@ def test_predictions_are_sorted_by_id_and_then_by_task(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", [CLS, SPAN], ids=["cls", "span"])
+@pytest.mark.parametrize("row", [CLS, SPAN, EVIDENCE], ids=["cls", "span", "evidence"])
 def test_without_gold_a_row_says_null(tmp_path: Path, row: Prediction) -> None:
     write_predictions(tmp_path / "a.jsonl", [replace(row, gold=None, correct=None, gold_spans=None, group=None)])
     (found,) = lines(tmp_path / "a.jsonl")
@@ -221,6 +229,7 @@ def test_what_others_leave_out_follows_from_gold_and_predicted(
         (SPAN_OF_OTHERS | {"gold": ["O", "X"]}, "gold.1: String should match pattern"),
         (EVIDENCE_OF_OTHERS | {"predicted": [4, 4]}, "[4, 4] is no span"),
         (EVIDENCE_OF_OTHERS | {"predicted": [-1, 4]}, "predicted.0: Input should be greater than or equal to 0"),
+        (EVIDENCE_OF_OTHERS | {"gold_texts": ["a"]}, "gold_texts has 1 entries, gold has 2"),
         (EVIDENCE_OF_OTHERS | {"gold": [[4]]}, "gold.0: List should have at least 2 items"),
     ],
 )

@@ -1,5 +1,6 @@
 """Baselines, fitted on train at most: what a score must be compared with. None ever sees a gold span of its own row."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -8,11 +9,14 @@ import numpy as np
 
 from src.lexicon import Lexicon
 from src.records import Example, Prediction
-from src.tasks import cls, span
-from src.words import spans_of, tags_of
+from src.tasks import cls, evidence, span
+from src.tasks.alignment import searched_text
+from src.words import spans_of, split_words, tags_of
 
 Splits = Mapping[str, Sequence[Example]]
 Rows = dict[str, list[Prediction]]
+SENTENCE = re.compile(r"\S.*?(?:[.!?…]+(?=\s)|(?=\n)|\s*\Z)", re.DOTALL)
+
 Baseline = Callable[[Sequence[Example], Splits, Sequence[str]], Rows]
 
 
@@ -81,6 +85,46 @@ def lexicon_canonical(idioms: Sequence[str], train: Sequence[Example], splits: S
     return _each(splits, predict)
 
 
+def majority_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
+    """Predicts no answer if that is what most rows of train have, else the whole text."""
+    answers = [example.answers for example in train if example.answers is not None]
+    if 2 * sum(not found for found in answers) >= len(answers):
+        return no_answer(train, splits, labels)
+    return _each(splits, lambda example: evidence.prediction(example, [0, len(searched_text(example))]))
+
+
+def no_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
+    """Predicts no answer; where many questions have none, hard to beat."""
+    return _each(splits, lambda example: evidence.prediction(example, None))
+
+
+def sentence_overlap(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
+    """Predicts the sentence that shares most different words with the question, of equals the first; without any, none.
+
+    A text without a question is searched with the words of the answers of train.
+    """
+    known = {
+        word
+        for example in train
+        for start, end in example.answers or []
+        for word in _words(searched_text(example)[start:end])
+    }
+
+    def predict(example: Example) -> Prediction:
+        wanted = known if example.text_pair is None else _words(example.text)
+        text = searched_text(example)
+        shared = {match.span(): len(wanted & _words(match.group())) for match in SENTENCE.finditer(text)}
+        best = max(shared, key=lambda span: shared[span], default=None)
+        return evidence.prediction(example, list(best) if best and shared[best] else None)
+
+    return _each(splits, predict)
+
+
+def _words(text: str) -> set[str]:
+    words = (text[start:end].lower() for start, end in split_words(text))
+    return {word for word in words if word[0].isalnum()}
+
+
 def _each(splits: Splits, predict: Callable[[Example], Prediction]) -> Rows:
     return {split: [predict(example) for example in examples] for split, examples in splits.items()}
 
@@ -100,6 +144,7 @@ def _marked(words: Sequence[str], kinds: dict[tuple[str, ...], str], longest: in
 BASELINES: dict[str, dict[str, Baseline]] = {
     "cls": {"majority": majority_label, "tfidf": tfidf},
     "span": {"majority": majority_tag, "lexicon": lexicon},
+    "evidence": {"majority": majority_answer, "no_answer": no_answer, "overlap": sentence_overlap},
 }
 
 

@@ -107,15 +107,15 @@ def most_confident(rows: Sequence[Prediction], limit: int) -> list[tuple[Predict
 
 
 def spelt(row: Prediction, answer: Any) -> str:
-    """Spells gold or predicted of a row for a reader: the label, the words of the spans, the characters of answers."""
+    """Spells gold or predicted of a row for a reader: the label, the words of the spans, the texts of answers."""
     if answer is None or answer == []:
         return "-"
     if row.task == "span":
         words = row.tokens or [str(position) for position in range(len(answer))]
         return " | ".join(" ".join(words[first:end]) for first, end, _ in spans_of(answer)) or "-"
     if row.task == "evidence":
-        extents = answer if isinstance(answer[0], list) else [answer]
-        return " | ".join(f"{start}-{end}" for start, end in extents)
+        texts = [row.text] if answer is row.predicted and row.text else row.gold_texts
+        return " | ".join(texts) if texts else str(answer)
     return str(answer)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from src.modeling.checkpoint import Checkpoint
@@ -15,32 +16,36 @@ from src.tasks.loss import IGNORED
 
 @dataclass(frozen=True)
 class Encoded:
-    """Examples, and what a checkpoint's tokenizer made of each."""
+    """Examples, and what a checkpoint's tokenizer made of each: one window, or several of a long text."""
 
     examples: Sequence[Example]
-    encodings: Sequence[Encoding]
+    windows: Sequence[Sequence[Encoding]]
 
 
 def encode(checkpoint: Checkpoint, examples: Sequence[Example]) -> Encoded:
     """Tokenises examples for a checkpoint."""
-    with_words = "span" in checkpoint.labels
-    return Encoded(examples, tokenize(examples, checkpoint.tokenizer, checkpoint.max_length, with_words=with_words))
+    with_words = any(not task.pooled for task in checkpoint.tasks)
+    windows = tokenize(
+        examples, checkpoint.tokenizer, checkpoint.max_length, with_words=with_words, stride=checkpoint.stride
+    )
+    return Encoded(examples, windows)
 
 
 def features(checkpoint: Checkpoint, encoded: Encoded) -> list[dict[str, Any]]:
-    """Returns for each example its model inputs, its targets under the names of the tasks, and its length."""
+    """Returns for each window its model inputs, its targets under the names of the tasks, and its length."""
     return [
-        encoding.inputs
-        | {task.name: task.encode(example, encoding, checkpoint.labels[task.name]) for task in checkpoint.tasks}
-        | {"length": len(encoding.inputs["input_ids"])}
-        for example, encoding in zip(encoded.examples, encoded.encodings, strict=True)
+        window.inputs
+        | {task.name: task.encode(example, window, checkpoint.labels[task.name]) for task in checkpoint.tasks}
+        | {"length": len(window.inputs["input_ids"])}
+        for example, windows in zip(encoded.examples, encoded.windows, strict=True)
+        for window in windows
     ]
 
 
 class Collator:
     """Pads features to one batch of tensors.
 
-    Shape: inputs (B, T); targets, under the key `targets`, (B,) or (B, T) per task.
+    Shape: inputs (B, T); targets, under the key `targets`, (B,), (B, T) or (B, 2) per task.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, tasks: Sequence[str]) -> None:
@@ -52,10 +57,9 @@ class Collator:
         batch: dict[str, Any] = dict(
             self.tokenizer.pad([{name: row[name] for name in names} for row in features], return_tensors="pt")
         )
-        width = batch["input_ids"].shape[1]
-        batch["targets"] = {task: torch.tensor([_padded(row[task], width) for row in features]) for task in self.tasks}
+        batch["targets"] = {task: _stacked([torch.tensor(row[task]) for row in features]) for task in self.tasks}
         return batch
 
 
-def _padded(target: int | list[int], width: int) -> int | list[int]:
-    return target if isinstance(target, int) else target + [IGNORED] * (width - len(target))
+def _stacked(targets: list[torch.Tensor]) -> torch.Tensor:
+    return pad_sequence(targets, batch_first=True, padding_value=IGNORED) if targets[0].dim() else torch.stack(targets)

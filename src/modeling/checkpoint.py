@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from src.config import TrainParams
 from src.errors import UserError
 from src.files import read_json
 from src.modeling import tiny
@@ -36,17 +38,24 @@ class Checkpoint:
 
     Attributes:
         labels: {task: its label set, in the order of the logits}.
-        max_length: sub-words per input; what is longer is cut.
+        max_length: sub-words per input; what is longer is cut, or read in windows.
+        settings: those of its tasks, by name.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     labels: Mapping[str, Sequence[str]]
     max_length: int
+    settings: dict[str, float] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[Task]:
         return [TASKS[name] for name in self.labels]
+
+    @property
+    def stride(self) -> int | None:
+        """Sub-words that neighbouring windows of a long text share; None: it is cut."""
+        return int(self.settings["stride"]) if any(task.windowed for task in self.tasks) else None
 
     def logits(
         self, inputs: Mapping[str, torch.Tensor], model: torch.nn.Module | None = None
@@ -56,10 +65,12 @@ class Checkpoint:
         Shape: inputs (B, T); values like the logits of each task.
         """
         output = (model or self.model)(**inputs)
-        return output if isinstance(self.model, JointModel) else {self.tasks[0].name: output.logits}
+        return output if isinstance(self.model, JointModel) else {t.name: t.logits(output) for t in self.tasks}
 
     def save(self, folder: Path) -> None:
         """Saves weights, configuration and tokenizer; one task: a plain transformers checkpoint."""
+        if self.settings:
+            self.model.config.task_settings = dict(self.settings)
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
@@ -67,11 +78,8 @@ class Checkpoint:
 def create(
     encoder: Encoder,
     labels: Mapping[str, Sequence[str]],
-    max_length: int,
     train: Sequence[Example],
-    *,
-    revision: str | None,
-    trust_remote_code: bool,
+    params: TrainParams,
 ) -> Checkpoint:
     """Puts new heads on an encoder; draws their weights from torch's random state.
 
@@ -79,25 +87,34 @@ def create(
         train: what `tiny` trains its tokenizer on; unused for other encoders.
 
     Raises:
-        UserError: the encoder cannot be found or loaded, has no fast tokenizer for a task on words, or is too short
-            for max_length.
+        UserError: the encoder cannot be found or loaded, has no fast tokenizer for a task that needs one, or is too
+            short for train.max_length.
     """
+    tasks = [TASKS[name] for name in labels]
     if encoder.source is None:
         tokenizer = tiny.tokenizer(train)
         config = tiny.config(tokenizer)
         origin: dict[str, Any] = {}
     else:
-        origin = {"revision": revision, "trust_remote_code": trust_remote_code}
+        origin = {"revision": params.revision, "trust_remote_code": params.trust_remote_code}
         config = _pretrained(AutoConfig, encoder.source, origin)
         tokenizer = _pretrained(AutoTokenizer, encoder.source, origin)
-    _check(encoder, tokenizer, config, labels)
+    _check(encoder, tokenizer, config, tasks)
     _check_vocabulary(encoder.source, tokenizer, config)
-    assemble = _single if len(labels) == 1 else _joint
-    model = assemble(encoder, config, labels, origin)
+    if len(labels) == 1:
+        model = _single(encoder, config, labels, origin)
+    else:
+        model = _joint(encoder, config, labels, origin, params)
+    max_length = params.max_length
     if max_length > _positions(model):
         raise UserError(f"train.max_length: {max_length} is longer than the encoder's {_positions(model)} positions")
     tokenizer.model_max_length = max_length
-    return Checkpoint(model, tokenizer, labels, max_length)
+    settings = {name: getattr(params, name, default) for name, default in _settings(tasks).items()}
+    return Checkpoint(model, tokenizer, labels, max_length, settings)
+
+
+def _settings(tasks: Sequence[Task]) -> dict[str, float]:
+    return {name: default for task in tasks for name, default in task.settings.items()}
 
 
 def _pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
@@ -119,13 +136,19 @@ def _pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], 
 
 
 def _check(
-    encoder: Encoder, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, tasks: Collection[str]
+    encoder: Encoder, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, tasks: Sequence[Task]
 ) -> None:
-    if "span" in tasks and not tokenizer.is_fast:
-        raise UserError(
-            f"task 'span' needs a fast tokenizer, which tells the characters of each sub-word; that of "
-            f"'{encoder.source}' ({type(tokenizer).__name__}) is not one: choose another model or task: cls"
-        )
+    for task in tasks:
+        if not task.pooled and not tokenizer.is_fast:
+            raise UserError(
+                f"task '{task.name}' needs a fast tokenizer, which tells the characters of each sub-word; that of "
+                f"'{encoder.source}' ({type(tokenizer).__name__}) is not one: choose another model or task: cls"
+            )
+        if task.windowed and tokenizer("a")["input_ids"][0] != tokenizer.cls_token_id:
+            raise UserError(
+                f"task '{task.name}' needs inputs that begin with the token which stands for no answer, such as [CLS]; "
+                f"those of '{encoder.source}' do not: choose another model or task: cls"
+            )
     if config.model_type == JointConfig.model_type:
         raise UserError(f"the model in {encoder.source} is a joint model, from which no other can be started")
 
@@ -163,15 +186,26 @@ def _single(
 
 
 def _joint(
-    encoder: Encoder, config: PretrainedConfig, labels: Mapping[str, Sequence[str]], origin: Mapping[str, Any]
+    encoder: Encoder,
+    config: PretrainedConfig,
+    labels: Mapping[str, Sequence[str]],
+    origin: Mapping[str, Any],
+    params: TrainParams,
 ) -> PreTrainedModel:
-    joint = JointConfig(config.to_dict(), {name: list(names) for name, names in labels.items()})
+    joint = JointConfig(
+        config.to_dict(),
+        list(labels.items()),
+        pooling=params.pooling or "first",
+        separate_encoders=params.separate_encoders,
+    )
     try:
         model = JointModel(joint)
     except ValueError as error:
         raise UserError(f"task {'+'.join(labels)} needs an encoder that transformers has built in: {error}") from error
     if encoder.source is not None:
         model.encoder = _pretrained(AutoModel, encoder.source, origin, dtype=torch.float32)
+        for name in model.encoders:
+            model.encoders[name] = copy.deepcopy(model.encoder)
     return model
 
 
@@ -188,13 +222,14 @@ def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint:
     raw = read_json(folder / "config.json")
     if raw.get("model_type") == JointConfig.model_type:
         model = _pretrained(JointModel, folder, {})
-        labels = model.config.task_labels
+        labels = dict(model.config.task_labels)
     else:
         task = _task_of(folder, raw)
         model = _pretrained(getattr(transformers, task.auto_class), folder, origin)
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
     _check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
-    return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, _positions(model)))
+    settings = _settings([TASKS[name] for name in labels]) | getattr(model.config, "task_settings", {})
+    return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, _positions(model)), settings)
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:

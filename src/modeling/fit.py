@@ -1,7 +1,8 @@
 """The one way to train: transformers' Trainer over the tasks of a checkpoint, the best epoch kept.
 
 Models are chosen by the mean of the tasks' primary metrics on validation, which `predict` and `score` compute as they
-do for the test splits.
+do for the test splits. What a task leaves for validation to choose (a threshold) is chosen anew after every epoch, and
+the epoch is scored with it: that is what its saved model would score.
 """
 
 import math
@@ -24,7 +25,7 @@ from src.modeling import hardware
 from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
-from src.modeling.predict import predict_encoded
+from src.modeling.predict import calibrate, decode, run
 from src.records import Example
 from src.tasks import validation_scores
 from src.tasks.loss import IGNORED
@@ -98,6 +99,8 @@ def fit(
         arguments.num_train_epochs = state.epoch  # it was killed between its last epoch and its end
     result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
+    if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
+        checkpoint.settings.update({k: best[f"eval_{k}"] for k in checkpoint.settings if f"eval_{k}" in best})
     return Fit(
         primary=trainer.state.best_metric or 0.0,
         epoch=best["epoch"],
@@ -118,6 +121,18 @@ def check(checkpoint: Checkpoint, validation: Sequence[Example], params: TrainPa
         if name not in checkpoint.labels:
             raise UserError(
                 f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
+            )
+    chosen = "+".join(checkpoint.labels)
+    for key in ("class_weights", "label_smoothing", "focal_gamma"):
+        if getattr(params, key) and not any(task.labelled for task in checkpoint.tasks):
+            raise UserError(
+                f"train.{key} weighs the loss of labels, and task: {chosen} has none; take it back, or add a task: cls"
+            )
+    for key in ("pooling", "separate_encoders"):
+        if getattr(params, key) and not (len(checkpoint.tasks) > 1 and any(task.pooled for task in checkpoint.tasks)):
+            raise UserError(
+                f"train.{key} is for a joint model with cls, which task: {chosen} is not; take it back, "
+                "or choose such as task: cls+span"
             )
     for task in checkpoint.tasks:
         if not task.labels(validation, checkpoint.labels[task.name]):
@@ -173,12 +188,15 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
 
 
 def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-    """Returns rows / (labels * rows of the label) for each label of each task; 1 for a label without rows.
+    """Returns rows / (labels * rows of the label) for each label of each task of labels; 1 for one without rows.
+
+    A row is an input of the model: a text that is read in windows counts as often as the loss sees it.
 
     Source: scikit-learn's `balanced`.
     """
     weights = {}
-    for name, labels in checkpoint.labels.items():
+    for name in (task.name for task in checkpoint.tasks if task.labelled):
+        labels = checkpoint.labels[name]
         targets = np.concatenate([np.atleast_1d(row[name]) for row in rows])
         counts = np.bincount(targets[targets != IGNORED], minlength=len(labels))
         balanced = counts.sum() / (len(labels) * np.maximum(counts, 1))
@@ -217,6 +235,7 @@ class _Trainer(transformers.Trainer):
                 targets[task.name],
                 class_weights=self.class_weights.get(task.name),
                 label_smoothing=self.params.label_smoothing,
+                focal_gamma=self.params.focal_gamma,
             )
             for task in self.checkpoint.tasks
         )
@@ -229,9 +248,10 @@ class _Trainer(transformers.Trainer):
                 f"training diverged: the validation loss is {loss} after epoch {self.state.epoch:g}; "
                 "lower train.learning_rate or train.max_grad_norm"
             )
-        rows = predict_encoded(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
-        scores = validation_scores(self.checkpoint.tasks, rows)
-        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in scores.items()}
+        logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
+        chosen = calibrate(self.checkpoint, self.validation, logits)
+        scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
+        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | chosen).items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics

@@ -1,43 +1,75 @@
 """The one way from a checkpoint and examples to predictions; training, evaluation and tools all call it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 
 from src.modeling.batches import Encoded, encode
 from src.modeling.checkpoint import Checkpoint
 from src.records import Example, Prediction
+from src.tasks import Task
+
+Logits = Mapping[str, Sequence[np.ndarray]]  # per task, of all windows of all examples, in their order
 
 
 def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
-    """Predicts every example with every task of a checkpoint, longest inputs first so that little is padding.
+    """Predicts every example with every task of a checkpoint.
 
     Args:
-        batch_size: examples per forward pass.
+        batch_size: inputs per forward pass.
 
     Returns:
         One prediction per example and task, in the order of the examples.
     """
-    return predict_encoded(checkpoint, encode(checkpoint, examples), batch_size)
+    encoded = encode(checkpoint, examples)
+    return decode(checkpoint, encoded, run(checkpoint, encoded, batch_size))
 
 
 @torch.inference_mode()
-def predict_encoded(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> list[Prediction]:
-    """Predicts as `predict` does, what is tokenised already."""
+def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:
+    """Runs the model without dropout, longest inputs first so that little is padding."""
     model = checkpoint.model
     was_training = model.training
     model.eval()
-    examples, encodings = encoded.examples, encoded.encodings
-    order = sorted(range(len(examples)), key=lambda i: -len(encodings[i].inputs["input_ids"]))
-    rows: dict[int, list[Prediction]] = {}
+    inputs = [window.inputs for windows in encoded.windows for window in windows]
+    order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
+    found: dict[str, dict[int, np.ndarray]] = {task.name: {} for task in checkpoint.tasks}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        inputs = checkpoint.tokenizer.pad([encodings[i].inputs for i in chosen], return_tensors="pt").to(model.device)
-        logits = {name: value.float().cpu().numpy() for name, value in checkpoint.logits(inputs).items()}
-        for position, i in enumerate(chosen):
-            rows[i] = [
-                task.decode(logits[task.name][position], encodings[i], examples[i], checkpoint.labels[task.name])
-                for task in checkpoint.tasks
-            ]
+        batch = checkpoint.tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(model.device)
+        for name, values in checkpoint.logits(batch).items():
+            found[name].update(zip(chosen, values.float().cpu().numpy(), strict=True))
     model.train(was_training)
-    return [row for i in range(len(examples)) for row in rows[i]]
+    return {name: [values[i] for i in range(len(inputs))] for name, values in found.items()}
+
+
+def decode(checkpoint: Checkpoint, encoded: Encoded, logits: Logits) -> list[Prediction]:
+    """Turns logits into predictions; one per example and task, in the order of the examples."""
+    per_task = [_decode(checkpoint, task, encoded, logits, checkpoint.settings) for task in checkpoint.tasks]
+    return [row for rows in zip(*per_task, strict=True) for row in rows]
+
+
+def calibrate(checkpoint: Checkpoint, encoded: Encoded, logits: Logits) -> dict[str, float]:
+    """Chooses on validation the settings that the tasks leave open; puts them into the checkpoint and returns them."""
+    chosen: dict[str, float] = {}
+    for task in checkpoint.tasks:
+
+        def decoded(changes: Mapping[str, float], task: Task = task) -> list[Prediction]:
+            return _decode(checkpoint, task, encoded, logits, {**checkpoint.settings, **changes})
+
+        chosen |= task.calibrate(decoded)
+    checkpoint.settings.update(chosen)
+    return chosen
+
+
+def _decode(
+    checkpoint: Checkpoint, task: Task, encoded: Encoded, logits: Logits, settings: Mapping[str, float]
+) -> list[Prediction]:
+    rows = []
+    first = 0
+    for example, windows in zip(encoded.examples, encoded.windows, strict=True):
+        own = logits[task.name][first : first + len(windows)]
+        rows.append(task.decode(own, windows, example, checkpoint.labels[task.name], settings))
+        first += len(windows)
+    return rows

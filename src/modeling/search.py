@@ -156,7 +156,7 @@ class _Objective:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.space: Space = job.params.hpo.space
-        self.encoded: dict[tuple[int, str | None], tuple[Encoded, Encoded]] = {}
+        self.encoded: dict[tuple[int, int | None, str | None], tuple[Encoded, Encoded]] = {}
 
     def __call__(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("process", study.this_process())
@@ -179,14 +179,7 @@ class _Objective:
         chosen = params.train.overridden(values, Path("hpo.space"))
         trial.set_user_attr("epochs", chosen.epochs)
         set_seed(params.hpo.seed)
-        made = checkpoint.create(
-            self.job.encoder,
-            self.job.labels,
-            chosen.max_length,
-            self.job.train,
-            revision=chosen.revision,
-            trust_remote_code=chosen.trust_remote_code,
-        )
+        made = checkpoint.create(self.job.encoder, self.job.labels, self.job.train, chosen)
         train, validation = self._encoded(made, chosen.revision)
         pruning = Pruning(trial)
         result = fit(
@@ -204,7 +197,7 @@ class _Objective:
         return result.primary
 
     def _encoded(self, made: Checkpoint, revision: str | None) -> tuple[Encoded, Encoded]:
-        key = made.max_length, revision
+        key = made.max_length, made.stride, revision
         if key not in self.encoded:
             self.encoded[key] = (encode(made, self.job.train), encode(made, self.job.validation))
         return self.encoded[key]

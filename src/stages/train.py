@@ -48,9 +48,7 @@ def main() -> None:
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays
     set_seed(params.seed)
-    model = checkpoint.create(
-        encoder, labels, chosen.max_length, train, revision=chosen.revision, trust_remote_code=chosen.trust_remote_code
-    )
+    model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
     state = _state_folder(params, chosen, arguments.data)
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"

@@ -6,13 +6,14 @@ imported: scores are read without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from src.errors import UserError, unknown_name
 from src.records import Example, Prediction
 from src.tasks.alignment import Encoding
 from src.tasks.cls import Cls
+from src.tasks.evidence import Evidence
 from src.tasks.span import Span
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class Task(Protocol):
     """The score that models are chosen by, and that the generalisation gap is taken of."""
     auto_class: str
     """The transformers Auto class of a single-task checkpoint."""
+    pooled: bool
+    """One target for the whole input. Else the targets are of sub-words, which takes a fast tokenizer."""
+    labelled: bool
+    """Each target is a label: class weights, label smoothing and focal loss apply."""
+    windowed: bool
+    """What is longer than max_length is read in windows, by all tasks of the model; else it is cut."""
+    settings: Mapping[str, float]
+    """Numbers that windows and decoding depend on, kept with the model; a key of `train` of that name sets it."""
 
     def labels(self, examples: Sequence[Example], declared: Sequence[str]) -> list[str]:
         """Returns the closed, ordered label set; empty where no example has a target for this task.
@@ -38,13 +47,16 @@ class Task(Protocol):
         """
 
     def encode(self, example: Example, encoding: Encoding, labels: Sequence[str]) -> int | list[int]:
-        """Returns the target of one example: a label's index, or one per sub-word; -100 where there is none."""
+        """Returns the target of a window: a label's index, one per sub-word, or (start, end); -100: none."""
 
     def head(self, config: PretrainedConfig, labels: Sequence[str]) -> torch.nn.Module:
         """Builds the head of a joint model.
 
-        Shape: maps hidden states (B, T, H) to logits like those of the task's Auto class.
+        Shape: maps the pooled state (B, H) where the task is pooled, else hidden states (B, T, H), to logits.
         """
+
+    def logits(self, output: Any) -> torch.Tensor:
+        """Returns what a model of the Auto class says; shape as the joint head's."""
 
     def loss(
         self,
@@ -53,16 +65,31 @@ class Task(Protocol):
         *,
         class_weights: torch.Tensor | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float | None = None,
     ) -> torch.Tensor:
         """Returns the scalar loss of a batch; zero, and not NaN, for one without any target.
 
-        Shape: logits (B, L) with targets (B,), or (B, T, L) with (B, T); class_weights (L,).
+        Shape: logits (B, L) with targets (B,), or (B, T, L) with (B, T), or (B, T, 2) with (B, 2); class_weights (L,).
         """
 
-    def decode(self, logits: np.ndarray, encoding: Encoding, example: Example, labels: Sequence[str]) -> Prediction:
-        """Turns the logits of one example, without padding, into a prediction.
+    def decode(
+        self,
+        logits: Sequence[np.ndarray],
+        windows: Sequence[Encoding],
+        example: Example,
+        labels: Sequence[str],
+        settings: Mapping[str, float],
+    ) -> Prediction:
+        """Turns the logits of the windows of one example into a prediction.
 
-        Shape: (L,) or (T, L).
+        Shape: of each window (L,) or (T or more, L); what is behind its T sub-words is padding.
+        """
+
+    def calibrate(self, decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
+        """Returns the settings that validation chooses; none for most tasks.
+
+        Args:
+            decoded: gives the rows of validation as they are with changed settings.
         """
 
     def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
@@ -87,6 +114,7 @@ class Task(Protocol):
 TASKS: dict[str, Task] = {
     "cls": Cls(),
     "span": Span(),
+    "evidence": Evidence(),
 }
 
 

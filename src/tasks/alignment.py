@@ -1,4 +1,4 @@
-"""Text to sub-words and back: tokenisation of an example, and which sub-word stands for which word.
+"""Text to sub-words and back: tokenisation of an example, and which sub-word stands for which word or characters.
 
 The text is tokenised as it stands, not word by word, so that a saved model sees in transformers' pipelines what it saw
 in training; words and sub-words are matched by their characters.
@@ -7,9 +7,10 @@ in training; words and sub-words are matched by their characters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from src.errors import UserError
 from src.records import Example
 from src.words import Offsets, locate
 
@@ -19,32 +20,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Encoding:
-    """An example as a tokenizer gives it.
+    """An example, or a window of it, as a tokenizer gives it.
 
     Attributes:
         inputs: what the model takes: input_ids and its companions, T integers each.
         first_subwords: for each word of the example the position of its first sub-word; None where it was cut off.
             Empty for an example without words.
+        offsets: windows only: the characters of each sub-word of the searched text, less the white space around them;
+            None for special tokens, the other text of a pair, and mere white space.
+        extent: windows only: the characters of the searched text that this window holds.
 
-    Shape: inputs (T,), first_subwords (W,).
+    Shape: inputs (T,), first_subwords (W,), offsets (T,).
     """
 
     inputs: dict[str, list[int]]
     first_subwords: list[int | None]
+    offsets: list[Offsets | None] = field(default_factory=list)
+    extent: Offsets = (0, 0)
+
+
+def searched_text(example: Example) -> str:
+    """Returns the text that answers are looked for in: the second of a pair, or the only one."""
+    return example.text if example.text_pair is None else example.text_pair
 
 
 def tokenize(
-    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int, *, with_words: bool
-) -> list[Encoding]:
-    """Tokenises examples, pairs in the tokenizer's own pair format, cut to `max_length` sub-words.
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    *,
+    with_words: bool,
+    stride: int | None = None,
+) -> list[list[Encoding]]:
+    """Tokenises examples, pairs in the tokenizer's own pair format; returns the windows of each.
 
     Args:
+        max_length: sub-words of a window.
         with_words: align sub-words with the words of each example; needs a fast tokenizer.
+        stride: None: what is longer than max_length is cut, and there is one window. Else the searched text is read in
+            as many windows as it takes, which share so many sub-words with their neighbours; needs a fast tokenizer.
+
+    Raises:
+        UserError: the text that is not searched leaves no room for windows.
     """
-    return [_tokenize(example, tokenizer, max_length, with_words) for example in examples]
+    if stride is None:
+        return [[_cut(example, tokenizer, max_length, with_words)] for example in examples]
+    return [_windows(example, tokenizer, max_length, stride) for example in examples]
 
 
-def _tokenize(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int, with_words: bool) -> Encoding:
+def _cut(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int, with_words: bool) -> Encoding:
     encoded = tokenizer(
         example.text,
         text_pair=example.text_pair,
@@ -55,11 +79,64 @@ def _tokenize(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: 
     inputs = {name: encoded[name] for name in encoded if name != "offset_mapping"}
     if not with_words:
         return Encoding(inputs, [])
-    subwords = [
-        offsets if sequence == 0 else None  # None: special tokens, and the second text
-        for offsets, sequence in zip(encoded["offset_mapping"], encoded.sequence_ids(), strict=True)
-    ]
-    return Encoding(inputs, first_subwords(subwords, locate(example.tokens or [], example.text), example.text))
+    words = locate(example.tokens or [], example.text)
+    subwords = _of_text(0, encoded["offset_mapping"], encoded.sequence_ids())
+    return Encoding(inputs, first_subwords(subwords, words, example.text))
+
+
+def _windows(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int, stride: int) -> list[Encoding]:
+    searched = 0 if example.text_pair is None else 1
+    texts: dict[str, Any] = {"text": [example.text]}
+    if example.text_pair is not None:
+        texts["text_pair"] = [example.text_pair]
+    whole = tokenizer(**texts, truncation=False, return_offsets_mapping=True, verbose=False)
+    length = len(whole["input_ids"][0])
+    if length > max_length:
+        other = length - whole.sequence_ids(0).count(searched)
+        if max_length - other <= stride:  # the tokenizer would panic
+            raise UserError(
+                f"train.max_length: {max_length} has no room for windows of example '{example.id}': {other} sub-words "
+                f"are not searched, and windows share train.stride: {stride}; raise the one or lower the other"
+            )
+        whole = tokenizer(
+            **texts,
+            truncation=("only_first", "only_second")[searched],
+            max_length=max_length,
+            stride=stride,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+    text = searched_text(example)
+    words = locate(example.tokens or [], example.text)
+    found: list[Encoding] = []
+    last = len(whole["input_ids"]) - 1
+    for i, mapping in enumerate(whole["offset_mapping"]):
+        sequences = whole.sequence_ids(i)
+        offsets = [_stripped(subword, text) for subword in _of_text(searched, mapping, sequences)]
+        inside = [subword for subword in offsets if subword is not None]
+        found.append(
+            Encoding(
+                {name: whole[name][i] for name in tokenizer.model_input_names if name in whole},
+                first_subwords(_of_text(0, mapping, sequences), words, example.text),
+                offsets,
+                (inside[0][0] if i and inside else 0, inside[-1][1] if i < last and inside else len(text)),
+            )
+        )
+    return found
+
+
+def _of_text(text: int, mapping: Sequence[Offsets], sequences: Sequence[int | None]) -> list[Offsets | None]:
+    """Offsets of the sub-words of one text of a pair; None for special tokens, and the other text."""
+    return [offsets if sequence == text else None for offsets, sequence in zip(mapping, sequences, strict=True)]
+
+
+def _stripped(subword: Offsets | None, text: str) -> Offsets | None:
+    if subword is None:
+        return None
+    start, end = _start(subword, text), subword[1]
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return (start, end) if start < end else None
 
 
 def first_subwords(subwords: Sequence[Offsets | None], words: Sequence[Offsets], text: str) -> list[int | None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,10 @@ class Cls:
     name = "cls"
     primary_metric = "f1_macro"
     auto_class = "AutoModelForSequenceClassification"
+    pooled = True
+    labelled = True
+    windowed = False
+    settings: Mapping[str, float] = MappingProxyType({})
 
     def labels(self, examples: Sequence[Example], declared: Sequence[str]) -> list[str]:
         return list(declared) if any(example.label is not None for example in examples) else []
@@ -31,17 +36,14 @@ class Cls:
         return IGNORED if example.label is None else list(labels).index(example.label)
 
     def head(self, config: PretrainedConfig, labels: Sequence[str]) -> torch.nn.Module:
-        """What BERT has: a tanh layer over the first state, then a linear one. Shape: (B, T, H) to (B, L)."""
+        """What BERT has: a tanh layer over the pooled state, then a linear one. Shape: (B, H) to (B, L)."""
         from torch import nn
 
-        class FirstState(nn.Module):
-            def forward(self, states: torch.Tensor) -> torch.Tensor:
-                return states[:, 0]
-
         width = config.hidden_size
-        return nn.Sequential(
-            FirstState(), nn.Linear(width, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, len(labels))
-        )
+        return nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, len(labels)))
+
+    def logits(self, output: Any) -> torch.Tensor:
+        return output.logits
 
     def loss(
         self,
@@ -50,11 +52,23 @@ class Cls:
         *,
         class_weights: torch.Tensor | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float | None = None,
     ) -> torch.Tensor:
-        return cross_entropy(logits, targets, class_weights, label_smoothing)
+        return cross_entropy(logits, targets, class_weights, label_smoothing, focal_gamma)
 
-    def decode(self, logits: np.ndarray, encoding: Encoding, example: Example, labels: Sequence[str]) -> Prediction:
-        return prediction(example, labels, softmax(logits))
+    def decode(
+        self,
+        logits: Sequence[np.ndarray],
+        windows: Sequence[Encoding],
+        example: Example,
+        labels: Sequence[str],
+        settings: Mapping[str, float],
+    ) -> Prediction:
+        """The label of the mean over windows: in training each window has the label of the whole."""
+        return prediction(example, labels, softmax(np.mean(logits, axis=0)))
+
+    def calibrate(self, decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
+        return {}
 
     def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
         """Source: scikit-learn; a label without gold or predictions scores zero. Calibration error: see `ece`."""

@@ -13,17 +13,34 @@ IGNORED = -100  # the target that transformers and torch pass over
 
 
 def cross_entropy(
-    logits: torch.Tensor, targets: torch.Tensor, class_weights: torch.Tensor | None, label_smoothing: float
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    class_weights: torch.Tensor | None = None,
+    label_smoothing: float = 0.0,
+    focal_gamma: float | None = None,
 ) -> torch.Tensor:
     """Returns the mean cross entropy over the targets that are not -100; zero where there is none.
 
+    With class_weights the mean is weighted by them, with focal_gamma each term by (1 - p of the target) ** focal_gamma.
+
+    Args:
+        focal_gamma: above 0; label_smoothing has no effect beside it.
+
     Shape: logits (..., L), targets (...), class_weights (L,) or None; returns ().
-    Source: torch.nn.functional.cross_entropy; with class_weights the mean is weighted by them.
+    Source: torch.nn.functional.cross_entropy; Lin et al. 2017, Focal Loss for Dense Object Detection, equation 5.
     """
+    import torch
     from torch.nn import functional
 
-    if not (targets != IGNORED).any():
+    kept = targets != IGNORED
+    if not kept.any():
         return logits.sum() * 0.0  # keeps the graph, so that backward works
+    if focal_gamma is not None:
+        gold = targets[kept]
+        log_p = logits[kept].float().log_softmax(-1).gather(-1, gold[:, None]).squeeze(-1)
+        missing = (1 - log_p.exp()).clamp(min=torch.finfo(torch.float32).eps)  # at 0 a root has no derivative
+        weights = torch.ones_like(log_p) if class_weights is None else class_weights[gold]
+        return -(weights * missing**focal_gamma * log_p).sum() / weights.sum()
     return functional.cross_entropy(
         logits.reshape(-1, logits.shape[-1]).float(),
         targets.reshape(-1),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,10 @@ class Span:
     name = "span"
     primary_metric = "span_f1"
     auto_class = "AutoModelForTokenClassification"
+    pooled = False
+    labelled = True
+    windowed = False
+    settings: Mapping[str, float] = MappingProxyType({})
 
     def labels(self, examples: Sequence[Example], declared: Sequence[str]) -> list[str]:
         """O, then B- and I- of each kind of span."""
@@ -44,6 +49,9 @@ class Span:
 
         return nn.Sequential(nn.Dropout(0.1), nn.Linear(config.hidden_size, len(labels)))
 
+    def logits(self, output: Any) -> torch.Tensor:
+        return output.logits
+
     def loss(
         self,
         logits: torch.Tensor,
@@ -51,23 +59,33 @@ class Span:
         *,
         class_weights: torch.Tensor | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float | None = None,
     ) -> torch.Tensor:
-        return cross_entropy(logits, targets, class_weights, label_smoothing)
+        return cross_entropy(logits, targets, class_weights, label_smoothing, focal_gamma)
 
-    def decode(self, logits: np.ndarray, encoding: Encoding, example: Example, labels: Sequence[str]) -> Prediction:
-        """Words that were cut off are O with probability 0."""
-        outside = list(labels).index("O")
-        log_p = np.full((len(encoding.first_subwords), len(labels)), -np.inf)
-        log_p[:, outside] = 0.0
-        for word, position in enumerate(encoding.first_subwords):
-            if position is not None:
-                log_p[word] = log_softmax(logits[position])
+    def decode(
+        self,
+        logits: Sequence[np.ndarray],
+        windows: Sequence[Encoding],
+        example: Example,
+        labels: Sequence[str],
+        settings: Mapping[str, float],
+    ) -> Prediction:
+        """A word in several windows has the mean of their logits; one that was cut off is O with probability 0."""
+        places = list(zip(*(window.first_subwords for window in windows), strict=True))  # per word, in each window
+        log_p = np.full((len(places), len(labels)), -np.inf)
+        log_p[:, list(labels).index("O")] = 0.0
+        is_read = [any(position is not None for position in positions) for positions in places]
+        for word, positions in enumerate(places):
+            if is_read[word]:
+                found = [own[i] for own, i in zip(logits, positions, strict=True) if i is not None]
+                log_p[word] = log_softmax(np.mean(found, axis=0))
         path = viterbi(log_p, labels)
-        probabilities = [
-            0.0 if position is None else float(np.exp(log_p[word, path[word]]))
-            for word, position in enumerate(encoding.first_subwords)
-        ]
+        probabilities = [float(np.exp(log_p[w, best])) if is_read[w] else 0.0 for w, best in enumerate(path)]
         return prediction(example, [labels[best] for best in path], probabilities)
+
+    def calibrate(self, decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
+        return {}
 
     def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
         """Source: seqeval, mode strict with IOB2, micro average; `span_f1_lenient`: its default, as conlleval."""

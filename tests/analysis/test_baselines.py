@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from src.analysis.baselines import BASELINES, baselines, lexicon, lexicon_canonical, majority_label, majority_tag, tfidf
+from src.analysis.baselines import (
+    BASELINES,
+    baselines,
+    lexicon,
+    lexicon_canonical,
+    majority_answer,
+    majority_label,
+    majority_tag,
+    sentence_overlap,
+    tfidf,
+)
 from src.corpora import corpus_file
 from src.files import read_json
 from src.records import SPLITS, Example, Prediction, read_examples
@@ -55,9 +65,9 @@ def test_every_task_has_baselines_and_each_predicts_every_row(splits: dict[str, 
                 assert task.score(found).keys() >= {task.primary_metric}
 
 
-@pytest.mark.parametrize("baseline", [*BASELINES["cls"].values(), *BASELINES["span"].values()])
-def test_no_baseline_looks_at_the_gold_of_the_row(baseline, splits: dict[str, list[Example]]) -> None:  # type: ignore[no-untyped-def]
-    task = "cls" if baseline in BASELINES["cls"].values() else "span"
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, found in BASELINES.items() for name in found])
+def test_no_baseline_looks_at_the_gold_of_the_row(task: str, name: str, splits: dict[str, list[Example]]) -> None:
+    baseline = BASELINES[task][name]
     labels = TASKS[task].labels(splits["train"], DECLARED)
     blind = [Example(id=e.id, text=e.text, group=e.group, tokens=e.tokens, split=e.split) for e in splits["unseen"]]
     seeing = baseline(splits["train"], {"unseen": splits["unseen"]}, labels)["unseen"]
@@ -65,6 +75,40 @@ def test_no_baseline_looks_at_the_gold_of_the_row(baseline, splits: dict[str, li
     assert [row.predicted for row in found] == [row.predicted for row in seeing]
     assert [row.probabilities for row in found] == [row.probabilities for row in seeing]
     assert all(row.gold is None and row.correct is None for row in found)
+
+
+def asked(question: str | None, text: str, *answers: list[int]) -> Example:
+    texts = {"text": text} if question is None else {"text": question, "text_pair": text}
+    return Example(id="1", **texts, answers=list(answers), split="test")
+
+
+@pytest.mark.parametrize(("train", "predicted"), [([[], [[0, 3]]], None), ([[], [[0, 3]], [[1, 2]]], [0, 11])])
+def test_the_majority_answer_is_none_or_the_whole_text(
+    train: list[list[list[int]]], predicted: list[int] | None
+) -> None:
+    examples = [asked("q", "some words", *answers) for answers in train] + [example("x")]
+    (row,) = majority_answer(examples, {"test": [asked("q", "other words", [0, 5])]}, [])["test"]
+    assert row.predicted == predicted
+    assert row.text == ("other words" if predicted else "")
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "found"),
+    [
+        ("Who built the bridge?", "Rivers flow. He built it. The bridge was built late!", "The bridge was built late!"),
+        ("Who built it?", "It was built. He built it.", "It was built."),
+        ("What is 3.5?", "It has 3.5 parts\nand no more", "It has 3.5 parts"),
+        ("מי בנה?", "הנהר זורם. הבנאי בנה אותו…", "הבנאי בנה אותו…"),
+        ("Who?!", "Nothing here. Nor here!", ""),
+        (None, "All is well. He sat there on the fence. Yes.", "He sat there on the fence."),
+    ],
+)  # fmt: skip
+def test_the_overlap_baseline_takes_the_sentence_that_shares_most_words(
+    question: str | None, text: str, found: str
+) -> None:
+    train = [asked(None, "He is on the fence", [6, 18])]
+    (row,) = sentence_overlap(train, {"test": [asked(question, text, [0, 2])]}, [])["test"]
+    assert row.text == found
 
 
 def test_the_majority_label_is_the_most_frequent_of_train_with_the_shares_as_probabilities() -> None:

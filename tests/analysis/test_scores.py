@@ -38,9 +38,22 @@ def words(gold: str, predicted: str, group: str | None = "g") -> Prediction:
     )
 
 
+def answer(gold: str, predicted: str, group: str | None = "g") -> Prediction:
+    """A row of two answers; "" is none."""
+    return Prediction(
+        id="1", split="test", group=group, task="evidence", gold=[[0, len(gold)]] if gold else [],
+        predicted=[0, len(predicted)] if predicted else None, correct=gold == predicted, text=predicted,
+        gold_texts=[gold] if gold else [],
+    )  # fmt: skip
+
+
 def random_rows(task: str, count: int, seed: int) -> list[Prediction]:
     draw = np.random.default_rng(seed)
-    make, sides = (sentence, ["a", "b"]) if task == "cls" else (words, ["OBI", "BIO", "OOO", "BOB"])
+    make, sides = {
+        "cls": (sentence, ["a", "b"]),
+        "span": (words, ["OBI", "BIO", "OOO", "BOB"]),
+        "evidence": (answer, ["red", "red car", "old red car", ""]),
+    }[task]
     rows = []
     for _ in range(count):
         gold = str(draw.choice(sides))
@@ -60,7 +73,7 @@ def naive(task: str, rows: Sequence[Prediction], samples: int, seed: int) -> tup
     return float(low), float(high)
 
 
-@pytest.mark.parametrize("task", ["cls", "span"])
+@pytest.mark.parametrize("task", TASKS)
 def test_the_interval_is_that_of_a_bootstrap_done_row_by_row(task: str) -> None:
     rows = random_rows(task, 60, seed=1)
     found = interval(TASKS[task], rows, 4000)
@@ -69,7 +82,7 @@ def test_the_interval_is_that_of_a_bootstrap_done_row_by_row(task: str) -> None:
     assert found[1] - found[0] > 0.1
 
 
-@pytest.mark.parametrize("task", ["cls", "span"])
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("seed", range(5))
 def test_the_interval_holds_the_score(task: str, seed: int) -> None:
     rows = random_rows(task, 80, seed)
@@ -178,7 +191,7 @@ def test_the_confusion_of_words_counts_tags() -> None:
     assert found == {"confusion_labels": ["B-X", "I-X", "O"], "confusion": [[1, 0, 0], [0, 0, 1], [0, 0, 3]]}
 
 
-@pytest.mark.parametrize("task", ["cls", "span"])
+@pytest.mark.parametrize("task", TASKS)
 def test_evaluation_has_all_scores_of_each_split_an_interval_a_confusion_and_the_gap(task: str) -> None:
     splits = {"test": random_rows(task, 40, 0), "unseen": random_rows(task, 30, 1)}
     chosen = TASKS[task]

@@ -107,16 +107,15 @@ Make = Callable[..., Checkpoint]
 def make(local_models: dict[str, Path], splits: dict[str, list[Example]]) -> Make:
     """Makes a checkpoint with new heads: make("cls"), make("cls+span", "roberta"), make("span", folder).
 
-    The seed is set first; with `encoder=None` it is `tiny`.
+    The seed is set first; with `encoder=None` it is `tiny`. Further options are keys of `train`.
     """
+    shipped = config.load(ROOT / "params.yaml").train
 
-    def create(task: str, encoder: str | Path | None = "bert", *, max_length: int = 128, seed: int = 0) -> Checkpoint:
+    def create(task: str, encoder: str | Path | None = "bert", *, seed: int = 0, **options: Any) -> Checkpoint:
         labels = tasks.label_sets(tasks.parse(task), splits["train"], DECLARED)
         source = None if encoder is None else str(local_models.get(str(encoder), encoder))
         set_seed(seed)
-        return checkpoint.create(
-            Encoder(source), labels, max_length, splits["train"], revision=None, trust_remote_code=False
-        )
+        return checkpoint.create(Encoder(source), labels, splits["train"], shipped.overridden(options, Path("options")))
 
     return create
 

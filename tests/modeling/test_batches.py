@@ -60,7 +60,7 @@ def test_targets_of_words_are_padded_with_minus_a_hundred(
     targets = batch["targets"]["span"]
     assert targets.shape == batch["input_ids"].shape
     assert (targets[batch["attention_mask"] == 0] == -100).all()
-    for row, example, encoding in zip(targets, examples, encode(made, examples).encodings, strict=True):
+    for row, example, (encoding,) in zip(targets, examples, encode(made, examples).windows, strict=True):
         assert [made.labels["span"][row[position]] for position in encoding.first_subwords] == example.tags
         assert (row != -100).sum() == len(example.tags or [])
 
@@ -73,7 +73,7 @@ def test_a_batch_of_one_has_no_padding(make: Make, splits: dict[str, list[Exampl
 def test_the_length_of_a_row_is_that_of_its_input_and_is_not_passed_to_the_model(
     make: Make, splits: dict[str, list[Example]]
 ) -> None:
-    made = make(JOINT, max_length=12)
+    made = make("cls+span", max_length=12)
     rows = features(made, encode(made, splits["test"]))
     assert [row["length"] for row in rows] == [len(row["input_ids"]) for row in rows]
     assert max(row["length"] for row in rows) == 12
@@ -89,6 +89,6 @@ def test_what_the_cut_takes_away_has_no_target(make: Make, splits: dict[str, lis
 
 
 def test_words_are_aligned_only_for_a_task_on_words(make: Make, splits: dict[str, list[Example]]) -> None:
-    assert not any(encoding.first_subwords for encoding in encode(make("cls"), splits["test"]).encodings)
-    assert all(encoding.first_subwords for encoding in encode(make(JOINT), splits["test"]).encodings)
-    assert features(make(JOINT), encode(make(JOINT), [])) == encode(make(JOINT), []).encodings == []
+    assert not any(window.first_subwords for (window,) in encode(make("cls"), splits["test"]).windows)
+    assert all(window.first_subwords for (window,) in encode(make(JOINT), splits["test"]).windows)
+    assert features(make(JOINT), encode(make(JOINT), [])) == encode(make(JOINT), []).windows == []

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from tokenizers import processors
 from transformers import AutoTokenizer, CanineConfig, CanineModel, CanineTokenizer, pipeline
 
 from src.errors import UserError
@@ -254,6 +255,24 @@ def test_a_slow_tokenizer_is_refused_for_words(canine: Path, make: Make) -> None
     message = str(error.value)
     for word in ("span", "fast tokenizer", str(canine), "CanineTokenizer", "task: cls"):
         assert word in message
+    with pytest.raises(UserError, match="'evidence' needs a fast tokenizer"):
+        make("evidence", canine)
+
+
+def test_a_tokenizer_that_does_not_begin_with_the_null_position_is_refused_for_evidence(
+    make: Make, local_models: dict[str, Path], tmp_path: Path
+) -> None:
+    """As XLNet's, which ends with it."""
+    shutil.copytree(local_models["bert"], tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(local_models["bert"])
+    ends = [(name, tokenizer.convert_tokens_to_ids(name)) for name in ("[SEP]", "[CLS]")]
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A [SEP] [CLS]", pair="$A [SEP] $B [SEP] [CLS]", special_tokens=ends
+    )
+    tokenizer.save_pretrained(tmp_path / "model")
+    with pytest.raises(UserError, match=r"'evidence' needs inputs that begin with .*\[CLS\]"):
+        make("evidence", tmp_path / "model")
+    assert make("cls+span", tmp_path / "model").labels.keys() == {"cls", "span"}
 
 
 def test_a_slow_tokenizer_will_do_for_sentences(canine: Path, make: Make, splits: dict[str, list[Example]]) -> None:

@@ -10,16 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, TrainerCallback
+from transformers import BertConfig, TrainerCallback, set_seed
 
+from src.analysis.scores import evaluate
 from src.config import TrainParams
 from src.errors import UserError
+from src.modeling import checkpoint, tiny
 from src.modeling import fit as fitting
-from src.modeling import tiny
 from src.modeling.batches import Collator, encode
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
 from src.modeling.fit import Fit, fit
 from src.modeling.predict import predict
 from src.records import Example
@@ -216,7 +219,8 @@ def test_the_history_has_every_optimizer_step_and_every_epoch(
     evaluations = [entry for entry in result.history if "eval_primary" in entry]
     assert [entry["step"] for entry in evaluations] == [3, 6]
     for entry in evaluations:
-        assert entry["eval_primary"] == pytest.approx((entry["eval_f1_macro"] + entry["eval_span_f1"]) / 2)
+        primary = [entry[f"eval_{task.primary_metric}"] for task in TASKS.values()]
+        assert entry["eval_primary"] == pytest.approx(sum(primary) / len(TASKS))
     assert result.seconds > 0
     assert result.samples_per_second > 0
 
@@ -331,16 +335,15 @@ def test_without_class_weights_labels_weigh_alike_and_label_smoothing_is_passed_
         assert all(call["class_weights"] is None and call["label_smoothing"] == 0.2 for call in calls)
 
 
-@pytest.mark.parametrize("task_weights", [{}, {"cls": 2.0, "span": 0.25}, {"span": 3.0}])
+@pytest.mark.parametrize("task_weights", [{}, {"cls": 2.0, "span": 0.25}, {"evidence": 3.0}])
 def test_the_loss_of_a_joint_model_is_the_weighted_sum_of_those_of_its_tasks(
     task_weights: dict[str, float], run: Run, make: Make, train_params: TrainParamsWith,
     losses: dict[str, list[dict[str, Any]]],
 ) -> None:  # fmt: skip
     result = run(make(JOINT), train_params(epochs=1, task_weights=task_weights))
-    cls, span = ([call["value"] for call in losses[name]] for name in ("cls", "span"))
-    expected = [
-        task_weights.get("cls", 1.0) * a + task_weights.get("span", 1.0) * b for a, b in zip(cls, span, strict=True)
-    ]
+    steps = zip(*([call["value"] for call in losses[name]] for name in TASKS), strict=True)
+    weights = [task_weights.get(name, 1.0) for name in TASKS]
+    expected = [sum(w * value for w, value in zip(weights, values, strict=True)) for values in steps]
     assert logged(result, "loss") == pytest.approx(expected, rel=1e-5)
 
 
@@ -373,6 +376,49 @@ def test_a_trainer_argument_that_would_change_nothing_is_refused(
     value = {"label_smoothing_factor": 0.1, "resume_from_checkpoint": "somewhere"}[name]
     with pytest.raises(UserError, match=rf"train\.trainer\.{name}"):
         run(make("cls"), train_params(trainer={name: value}))
+
+
+def test_focal_loss_is_passed_on_to_every_task(
+    run: Run, make: Make, train_params: TrainParamsWith, losses: dict[str, list[dict[str, Any]]]
+) -> None:
+    run(make(JOINT), train_params(epochs=1, focal_gamma=2.0))
+    for calls in losses.values():
+        assert len(calls) == 3
+        assert all(call["focal_gamma"] == 2.0 for call in calls)
+
+
+@pytest.mark.parametrize("task", ["cls", "cls+span"])
+@pytest.mark.parametrize("changes", [{}, {"class_weights": "balanced", "focal_gamma": 2.0}])
+def test_three_labels_are_learnt_predicted_and_scored(
+    task: str, changes: dict[str, Any], run: Run, train_params: TrainParamsWith, splits: dict[str, list[Example]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    small = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    monkeypatch.setattr(tiny, "config", lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **small))
+    names = ["both", "figurative", "literal"]  # told by a word that each begins with
+
+    def labelled(examples: Sequence[Example]) -> list[Example]:
+        return [
+            replace(
+                example, label=(name := names[i % 7 % 3]), text=f"{name} {example.text}",
+                tokens=[name, *(example.tokens or [])], tags=["O", *(example.tags or [])],
+            )
+            for i, example in enumerate(examples)
+        ]  # fmt: skip
+
+    train, validation = labelled(splits["train"]), labelled(splits["validation"])
+    labels = {name: {"cls": names, "span": ["O", "B-IDIOM", "I-IDIOM"]}[name] for name in task.split("+")}
+    params = train_params(epochs=6, pooling=None if task == "cls" else "max", **changes)
+    set_seed(0)
+    made = checkpoint.create(Encoder(None), labels, train, params)
+    run(made, params, learning_rate=5e-3, train=train, validation=validation)
+    rows = [row for row in predict(made, validation, 8) if row.task == "cls"]
+    assert {row.predicted for row in rows} == set(names)
+    scores = evaluate(TASKS["cls"], {"test": rows}, 20)["test"]
+    assert scores["f1_macro"] > 0.9
+    assert scores["auroc"] > 0.9
+    assert {f"{kind}_{name}" for kind in ("f1", "precision", "recall") for name in names} <= scores.keys()
+    assert (scores["confusion_labels"], np.sum(scores["confusion"])) == (names, len(rows))
 
 
 @pytest.mark.parametrize("trainer", [{"no_such_key": 1}, {"optim": "no_such_optimizer"}])
@@ -469,14 +515,13 @@ def test_rows_without_a_target_teach_nothing_and_are_not_scored(
 ) -> None:
     """A joint model may learn each task from rows of its own."""
 
-    def halved(examples: Sequence[Example]) -> list[Example]:
-        return [
-            replace(example, **({"label": None} if i % 2 else {"tags": None})) for i, example in enumerate(examples)
-        ]
+    def parted(examples: Sequence[Example]) -> list[Example]:
+        missing = [{"label": None, "answers": None}, {"tags": None, "answers": None}, {"label": None, "tags": None}]
+        return [replace(example, **missing[i % 3]) for i, example in enumerate(examples)]
 
     made = make(JOINT)
-    validation = halved(splits["validation"])
-    result = run(made, train_params(epochs=1), train=halved(splits["train"][:24]), validation=validation)
+    validation = parted(splits["validation"])
+    result = run(made, train_params(epochs=1), train=parted(splits["train"][:24]), validation=validation)
     assert all(math.isfinite(loss) for loss in logged(result, "loss"))
     rows = [row for row in predict(made, validation, 8) if row.gold is not None]
     assert len(rows) == len(validation)

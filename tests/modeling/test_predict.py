@@ -79,7 +79,7 @@ def test_no_examples_give_no_predictions(make: Make) -> None:
 
 def test_unlabelled_examples_are_predicted_alike_and_have_no_gold(make: Make, splits: dict[str, list[Example]]) -> None:
     made = make(JOINT)
-    blind = [replace(example, label=None, tags=None) for example in splits["test"]]
+    blind = [replace(example, label=None, tags=None, answers=None) for example in splits["test"]]
     for row, labelled in zip(predict(made, blind, 4), predict(made, splits["test"], 4), strict=True):
         assert (row.gold, row.correct) == (None, None)
         assert (row.predicted, row.probabilities) == (labelled.predicted, labelled.probabilities)

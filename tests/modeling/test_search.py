@@ -73,6 +73,13 @@ def test_a_search_goes_on_to_the_total_of_trials(job: MakeJob) -> None:
     assert len(current.trials) == 3
 
 
+def test_how_evidence_is_read_and_pooled_can_be_searched(job: MakeJob) -> None:
+    space = {"stride": [4, 12], "max_answer_length": [5, 20], "pooling": ["mean", "attention"], "epochs": [1]}
+    (current,) = search.search(job({"task": "cls+evidence", "hpo.space": space, "hpo.n_trials": 4}))
+    assert [trial.state.name for trial in study.finished(current)] == ["COMPLETE"] * 4
+    assert all(0 <= trial.value <= 1 for trial in study.finished(current))
+
+
 @pytest.mark.parametrize(
     "change", [{"hpo.seed": 7}, {"train.weight_decay": 0.5}, {"hpo.pruner": "none"}, {"hpo.space": {"epochs": [1]}}]
 )

@@ -17,15 +17,15 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import confusion_matrix, f1_score
 from transformers import BertConfig, set_seed
 
-from src import tasks
+from src import config, tasks
 from src.modeling import checkpoint, tiny
 from src.modeling.encoders import ENCODERS
 from src.records import Example, read_examples, write_examples
-from tests.conftest import Ended, ParamsFile, Stage
+from tests.conftest import ROOT, Ended, ParamsFile, Stage
 
 DECLARED = ["Literal", "Figurative"]
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-CHOICES = ["cls", "span", "cls+span"]
+CHOICES = ["cls", "span", "cls+span", "cls+evidence"]
 METRICS = {
     "cls": {
         "accuracy", "f1_macro", "f1_weighted", "ece", "auroc", "f1_macro_interval", "confusion", "confusion_labels",
@@ -35,13 +35,22 @@ METRICS = {
         "span_f1", "span_precision", "span_recall", "span_f1_lenient", "token_accuracy", "span_f1_interval",
         "confusion", "confusion_labels",
     },
+    "evidence": {
+        "evidence_em", "evidence_f1", "evidence_em_has_answer", "evidence_f1_has_answer", "evidence_accuracy_no_answer",
+        "evidence_f1_interval", "confusion", "confusion_labels",
+    },
 }  # fmt: skip
-PRIMARY = {"cls": "f1_macro", "span": "span_f1"}
-BASELINES = {"cls": {"majority", "tfidf"}, "span": {"majority", "lexicon", "lexicon_canonical"}}
+PRIMARY = {"cls": "f1_macro", "span": "span_f1", "evidence": "evidence_f1"}
+BASELINES = {
+    "cls": {"majority", "tfidf"},
+    "span": {"majority", "lexicon", "lexicon_canonical"},
+    "evidence": {"majority", "no_answer", "overlap"},
+}
 REQUIRED = {"id", "split", "group", "task", "gold", "predicted", "correct"}
 FIELDS = {
     "cls": REQUIRED | {"probabilities"},
     "span": REQUIRED | {"probabilities", "tokens", "gold_spans", "predicted_spans"},
+    "evidence": REQUIRED | {"text", "score", "null_score", "gold_texts"},
 }
 
 
@@ -50,7 +59,7 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     """What prepare wrote, with fewer rows to evaluate; shuffled, for what comes out must be sorted."""
     folder = tmp_path_factory.mktemp("data")
     for name in ("train", "validation"):
-        shutil.copy(prepared / f"{name}.jsonl", folder)
+        write_examples(folder / f"{name}.jsonl", splits[name])
     for name, count in (("test", 10), ("unseen", 8)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count][::-1])
@@ -63,14 +72,13 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
 def models(splits: dict[str, list[Example]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """{task: folder of a small model with random weights}."""
     folders = {}
+    params = config.load(ROOT / "params.yaml").train
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "config", lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **SMALL))
         for task in CHOICES:
             labels = tasks.label_sets(tasks.parse(task), splits["train"], DECLARED)
             set_seed(1)
-            made = checkpoint.create(
-                ENCODERS["tiny"], labels, 128, splits["train"], revision=None, trust_remote_code=False
-            )
+            made = checkpoint.create(ENCODERS["tiny"], labels, splits["train"], params)
             folders[task] = tmp_path_factory.mktemp("model")
             made.save(folders[task])
     return folders
@@ -164,6 +172,13 @@ def test_predictions_have_exactly_the_fields_of_the_specification_and_are_sorted
         example = examples[row["id"]]
         assert row.keys() == FIELDS[row["task"]]
         assert (row["split"], row["group"]) == (split, example.group)
+        if row["task"] == "evidence":
+            assert row["gold"] == example.answers
+            assert row["correct"] is (row["predicted"] in (row["gold"] or [None]))
+            assert row["gold_texts"] == [example.text[start:end] for start, end in row["gold"]]
+            start, end = row["predicted"] or (0, 0)
+            assert row["text"] == example.text[start:end]
+            continue
         assert row["correct"] is (row["gold"] == row["predicted"])
         if row["task"] == "cls":
             assert row["gold"] == example.label

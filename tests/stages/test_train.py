@@ -140,7 +140,13 @@ def refused(ended: Ended, train: Train, *words: str) -> None:
 
 @pytest.mark.parametrize(
     ("task", "auto_class"),
-    [("cls", "AutoModelForSequenceClassification"), ("span", "AutoModelForTokenClassification"), ("cls+span", None)],
+    [
+        ("cls", "AutoModelForSequenceClassification"),
+        ("span", "AutoModelForTokenClassification"),
+        ("evidence", "AutoModelForQuestionAnswering"),
+        ("cls+span", None),
+        ("evidence+cls", None),
+    ],
 )
 def test_the_model_is_a_plain_checkpoint_that_scores_what_the_summary_says(
     task: str, auto_class: str | None, train: Train
@@ -307,6 +313,8 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
         pytest.param({"train.max_length": 513}, "{}", ["train.max_length", "513", "512"], id="too long"),
         pytest.param({}, "{epoch: 1}", ["best.yaml", "epoch", "did you mean 'epochs'"], id="unknown override"),
         pytest.param({"train.task_weights": {"span": 2.0}}, "{}", ["train.task_weights", "span"], id="task weight"),
+        pytest.param({"train.pooling": "mean"}, "{}", ["train.pooling", "task: cls "], id="nothing to pool"),
+        pytest.param({}, "{focal_gamma: 2.0, label_smoothing: 0.1}", ["focal_gamma", "label_smoothing"], id="focal"),
         pytest.param({"train.trainer": {"optimm": 1}}, "{}", ["train.trainer", "optimm"], id="unknown argument"),
         pytest.param({"train.trainer": {"seed": 1}}, "{}", ["train.trainer.seed"], id="owned argument"),
     ],

@@ -3,6 +3,7 @@
 pytest tests/tasks/test_alignment.py
 """
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from src.errors import UserError
 from src.records import Example
 from src.tasks.alignment import first_subwords, tokenize
 from src.words import Offsets, split_words
@@ -55,7 +57,7 @@ def asked(encoded: BatchEncoding, text: str) -> list[int | None]:
 def test_the_first_subword_of_every_word_is_the_one_that_the_tokenizer_names(
     text: str, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    (encoding,) = tokenize([example(text)], tokenizer, 512, with_words=True)
+    ((encoding,),) = tokenize([example(text)], tokenizer, 512, with_words=True)
     assert encoding.first_subwords == asked(tokenizer([text]), text)
     assert None not in encoding.first_subwords
 
@@ -64,7 +66,7 @@ def test_the_first_subwords_of_a_corpus_are_those_that_the_tokenizer_names(
     tokenizer: PreTrainedTokenizerBase, splits: dict[str, list[Example]]
 ) -> None:
     examples = splits["train"]
-    for given, encoding in zip(examples, tokenize(examples, tokenizer, 512, with_words=True), strict=True):
+    for given, (encoding,) in zip(examples, tokenize(examples, tokenizer, 512, with_words=True), strict=True):
         assert given.tokens == [given.text[start:end] for start, end in split_words(given.text)]
         assert encoding.first_subwords == asked(tokenizer([given.text]), given.text)
         assert len(encoding.first_subwords) == len(given.tokens or [])
@@ -77,7 +79,7 @@ def test_wordpiece_starts_a_word_where_it_does_when_words_are_given_one_by_one(
 ) -> None:
     tokenizer = AutoTokenizer.from_pretrained(local_models[architecture])
     examples = splits["test"]
-    for given, encoding in zip(examples, tokenize(examples, tokenizer, 512, with_words=True), strict=True):
+    for given, (encoding,) in zip(examples, tokenize(examples, tokenizer, 512, with_words=True), strict=True):
         words = tokenizer(given.tokens, is_split_into_words=True)
         assert words["input_ids"] == encoding.inputs["input_ids"]
         expected = [words.word_ids().index(word) for word in range(len(given.tokens or []))]
@@ -99,7 +101,7 @@ def test_text_that_the_tokenizer_normalises_is_aligned_with_the_text_as_it_stand
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
     text = "cafe\u0301 שׁלום בית"  # one letter and an accent, and one sign that NFC takes apart
-    (encoding,) = tokenize([example(text)], tokenizer, 512, with_words=True)
+    ((encoding,),) = tokenize([example(text)], tokenizer, 512, with_words=True)
     assert encoding.first_subwords == asked(tokenizer([text]), text)
     assert None not in encoding.first_subwords
 
@@ -110,14 +112,14 @@ def test_the_inputs_are_those_of_the_tokenizer_called_on_the_plain_text(
     examples = splits["test"]
     plain = tokenizer([given.text for given in examples])
     for with_words in (True, False):
-        for i, encoding in enumerate(tokenize(examples, tokenizer, 512, with_words=with_words)):
+        for i, (encoding,) in enumerate(tokenize(examples, tokenizer, 512, with_words=with_words)):
             assert encoding.inputs == {name: plain[name][i] for name in plain}
 
 
 def test_words_that_are_cut_off_have_no_subword(tokenizer: PreTrainedTokenizerBase) -> None:
     text = " ".join(["בית", "ספר", "ארוך"] * 10)
-    (whole,) = tokenize([example(text)], tokenizer, 512, with_words=True)
-    (cut,) = tokenize([example(text)], tokenizer, 12, with_words=True)
+    ((whole,),) = tokenize([example(text)], tokenizer, 512, with_words=True)
+    ((cut,),) = tokenize([example(text)], tokenizer, 12, with_words=True)
     assert len(cut.inputs["input_ids"]) == 12
     inside = [position for position in whole.first_subwords if position is not None and position < 11]
     assert 0 < len(inside) < 30
@@ -126,8 +128,8 @@ def test_words_that_are_cut_off_have_no_subword(tokenizer: PreTrainedTokenizerBa
 
 def test_of_a_pair_only_the_first_text_has_words(tokenizer: PreTrainedTokenizerBase) -> None:
     text = "הבית הגדול בקצה הרחוב"
-    (alone,) = tokenize([example(text)], tokenizer, 512, with_words=True)
-    (paired,) = tokenize([example(text, text_pair=text)], tokenizer, 512, with_words=True)
+    ((alone,),) = tokenize([example(text)], tokenizer, 512, with_words=True)
+    ((paired,),) = tokenize([example(text, text_pair=text)], tokenizer, 512, with_words=True)
     assert paired.first_subwords == alone.first_subwords
     assert paired.inputs["input_ids"] == tokenizer(text, text_pair=text)["input_ids"]
     assert len(paired.inputs["input_ids"]) > len(alone.inputs["input_ids"])
@@ -138,7 +140,7 @@ def test_subwords_of_the_second_text_never_stand_in_for_words_cut_off_from_the_f
 ) -> None:
     """The first text is of short words and the second of longer ones, so that their offsets overlap."""
     text, text_pair = " ".join("אבגדהוזחטיכלמנסעפצקרשת"), " ".join(["של", "על", "את"] * 5)
-    (paired,) = tokenize([example(text, text_pair=text_pair)], tokenizer, 16, with_words=True)
+    ((paired,),) = tokenize([example(text, text_pair=text_pair)], tokenizer, 16, with_words=True)
     encoded = tokenizer([text], text_pair=[text_pair], truncation=True, max_length=16, return_offsets_mapping=True)
     own = {i for i, sequence in enumerate(encoded.sequence_ids(0)) if sequence == 0}
     kept = [position for position in paired.first_subwords if position is not None]
@@ -151,15 +153,15 @@ def test_subwords_of_the_second_text_never_stand_in_for_words_cut_off_from_the_f
 def test_an_example_is_encoded_alike_whatever_stands_beside_it(tokenizer: PreTrainedTokenizerBase) -> None:
     single, pair = example("בית אחד"), example("בית אחד", text_pair="בית שני")
     for with_words in (True, False):
-        (alone,) = tokenize([single], tokenizer, 64, with_words=with_words)
-        (paired,) = tokenize([pair], tokenizer, 64, with_words=with_words)
+        ((alone,),) = tokenize([single], tokenizer, 64, with_words=with_words)
+        ((paired,),) = tokenize([pair], tokenizer, 64, with_words=with_words)
         together = tokenize([single, pair, single], tokenizer, 64, with_words=with_words)
-        assert together == [alone, paired, alone]
+        assert together == [[alone], [paired], [alone]]
 
 
 def test_without_words_nothing_is_aligned(tokenizer: PreTrainedTokenizerBase) -> None:
-    (plain,) = tokenize([example("בית ספר")], tokenizer, 64, with_words=False)
-    (wordless,) = tokenize([replace(example("בית ספר"), tokens=None)], tokenizer, 64, with_words=True)
+    ((plain,),) = tokenize([example("בית ספר")], tokenizer, 64, with_words=False)
+    ((wordless,),) = tokenize([replace(example("בית ספר"), tokens=None)], tokenizer, 64, with_words=True)
     assert plain.first_subwords == wordless.first_subwords == []
     assert plain.inputs == wordless.inputs
     assert tokenize([], tokenizer, 64, with_words=True) == []
@@ -173,7 +175,7 @@ def test_a_subword_that_covers_two_words_serves_both() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]")
     given = example("בית, ספר")
     assert given.tokens == ["בית", ",", "ספר"]
-    (encoding,) = tokenize([given], tokenizer, 64, with_words=True)
+    ((encoding,),) = tokenize([given], tokenizer, 64, with_words=True)
     assert encoding.inputs["input_ids"] == [1, 3, 4, 2]
     assert encoding.first_subwords == [1, 1, 2]
 
@@ -201,3 +203,71 @@ def test_words_find_their_first_subword(
     text: str, subwords: list[Offsets | None], words: list[Offsets], expected: list[int | None]
 ) -> None:
     assert first_subwords(subwords, words, text) == expected
+
+
+LONG = " ".join(["בית,", "ספר", "גדול.", "הגשר", "עומד!"] * 8)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_windows_cover_the_searched_text_and_share_their_stride(
+    tokenizer: PreTrainedTokenizerBase, paired: bool
+) -> None:
+    given = example("מה יש כאן?", text_pair=LONG) if paired else example(LONG)
+    (windows,) = tokenize([given], tokenizer, 24, with_words=True, stride=5)
+    (whole,) = tokenize([given], tokenizer, 512, with_words=True, stride=5)[0]
+    assert len(windows) > 3
+    assert whole.extent == (windows[0].extent[0], windows[-1].extent[1]) == (0, len(LONG))
+    found: list[tuple[int, int]] = []
+    first = next(i for i, offsets in enumerate(whole.offsets) if offsets)
+    ids = [window.inputs["input_ids"][first:-1] for window in windows]
+    assert all(before[-5:] == behind[:5] for before, behind in itertools.pairwise(ids))
+    for window in windows:
+        inside = [offsets for offsets in window.offsets if offsets]
+        assert len(window.inputs["input_ids"]) == len(window.offsets) <= 24
+        assert {len(values) for values in window.inputs.values()} == {len(window.offsets)}
+        found += [offsets for offsets in inside if not found or offsets > found[-1]]
+    assert found == [offsets for offsets in whole.offsets if offsets]
+    for start, end in found:
+        assert LONG[start:end] == LONG[start:end].strip() != ""
+    covered = {i for start, end in found for i in range(start, end)}
+    assert covered == {i for i, letter in enumerate(LONG) if not letter.isspace()}
+
+
+def test_the_question_is_whole_in_every_window_and_has_no_offsets(tokenizer: PreTrainedTokenizerBase) -> None:
+    question = "מה יש כאן?"
+    ids = tokenizer(question)["input_ids"]
+    (windows,) = tokenize([example(question, text_pair=LONG)], tokenizer, 24, with_words=True, stride=5)
+    for window in windows:
+        assert window.inputs["input_ids"][: len(ids)] == ids
+        assert window.offsets[: len(ids)] == [None] * len(ids)
+        assert window.offsets[-1] is None
+        assert window.inputs["input_ids"][0] == tokenizer.cls_token_id
+
+
+def test_a_text_that_is_short_enough_is_one_window_with_the_inputs_that_it_has_anyway(
+    tokenizer: PreTrainedTokenizerBase, splits: dict[str, list[Example]]
+) -> None:
+    for given in (*splits["test"], example("בית אחד", text_pair="בית שני")):
+        ((plain,),) = tokenize([given], tokenizer, 128, with_words=True)
+        ((window,),) = tokenize([given], tokenizer, 128, with_words=True, stride=32)
+        assert (window.inputs, window.first_subwords) == (plain.inputs, plain.first_subwords)
+
+
+def test_every_word_of_a_long_text_is_in_a_window(tokenizer: PreTrainedTokenizerBase) -> None:
+    (windows,) = tokenize([example(LONG)], tokenizer, 24, with_words=True, stride=5)
+    ((whole,),) = tokenize([example(LONG)], tokenizer, 512, with_words=True)
+    per_word = list(zip(*(window.first_subwords for window in windows), strict=True))
+    assert len(per_word) == len(whole.first_subwords)
+    assert all(any(position is not None for position in positions) for positions in per_word)
+    assert windows[0].first_subwords[:3] == whole.first_subwords[:3]
+
+
+@pytest.mark.parametrize(("max_length", "stride"), [(24, 20), (8, 0), (12, 5)])
+def test_a_question_that_leaves_no_room_for_windows_is_refused_with_the_example_and_both_keys(
+    tokenizer: PreTrainedTokenizerBase, max_length: int, stride: int
+) -> None:
+    given = replace(example("מה יש כאן ועל מה הוא עומד?", text_pair=LONG), id="q7")
+    with pytest.raises(UserError) as error:
+        tokenize([given], tokenizer, max_length, with_words=True, stride=stride)
+    for word in ("q7", f"train.max_length: {max_length}", f"train.stride: {stride}"):
+        assert word in str(error.value)

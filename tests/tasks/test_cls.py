@@ -19,6 +19,10 @@ NOTHING = Encoding({"input_ids": [2, 3]}, [])
 LABELS = {2: ["Literal", "Figurative"], 3: ["no", "perhaps", "yes"]}
 
 
+def decoded(logits: np.ndarray, window: Encoding, given: Example, labels: Sequence[str]) -> Prediction:
+    return TASK.decode([logits], [window], given, labels, {})
+
+
 def example(label: str | None) -> Example:
     return Example(id="1", text="בית", group="g", label=label, split="test")
 
@@ -28,7 +32,7 @@ def random_rows(labels: Sequence[str], count: int = 200, seed: int = 0) -> list[
     draw = np.random.default_rng(seed)
     gold = draw.choice(len(labels), count, p=np.arange(1, len(labels) + 1) / sum(range(1, len(labels) + 1)))
     logits = draw.normal(0, 1, (count, len(labels))) + np.eye(len(labels))[gold]
-    return [TASK.decode(row, NOTHING, example(labels[g]), labels) for row, g in zip(logits, gold, strict=True)]
+    return [decoded(row, NOTHING, example(labels[g]), labels) for row, g in zip(logits, gold, strict=True)]
 
 
 def hard_row(gold: str, predicted: str) -> Prediction:
@@ -49,7 +53,7 @@ def test_the_target_is_the_position_of_the_label_and_minus_a_hundred_without_one
 
 
 def test_logits_become_probabilities_of_all_labels_and_the_likeliest_is_predicted() -> None:
-    row = TASK.decode(np.log([0.2, 0.5, 0.3]), NOTHING, example("yes"), ["no", "perhaps", "yes"])
+    row = decoded(np.log([0.2, 0.5, 0.3]), NOTHING, example("yes"), ["no", "perhaps", "yes"])
     assert row.probabilities == pytest.approx({"no": 0.2, "perhaps": 0.5, "yes": 0.3})
     assert (row.gold, row.predicted, row.correct) == ("yes", "perhaps", False)
     assert (row.tokens, row.gold_spans, row.predicted_spans) == (None, None, None)
@@ -92,7 +96,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn_over_the_full_label_set(la
 
 def test_perfect_and_certain_predictions_score_one_and_are_calibrated() -> None:
     labels = LABELS[2]
-    rows = [TASK.decode(np.eye(2)[i] * 500, NOTHING, example(labels[i]), labels) for i in (0, 1, 1)]
+    rows = [decoded(np.eye(2)[i] * 500, NOTHING, example(labels[i]), labels) for i in (0, 1, 1)]
     found = TASK.score(rows)
     assert found.pop("ece") == 0.0
     assert set(found.values()) == {1.0}
@@ -100,7 +104,7 @@ def test_perfect_and_certain_predictions_score_one_and_are_calibrated() -> None:
 
 def test_predictions_that_are_all_wrong_score_zero_and_are_least_calibrated() -> None:
     labels = LABELS[2]
-    rows = [TASK.decode(np.eye(2)[i] * 500, NOTHING, example(labels[1 - i]), labels) for i in (0, 1, 1)]
+    rows = [decoded(np.eye(2)[i] * 500, NOTHING, example(labels[1 - i]), labels) for i in (0, 1, 1)]
     found = TASK.score(rows)
     assert found.pop("ece") == 1.0
     assert set(found.values()) == {0.0}
@@ -108,7 +112,7 @@ def test_predictions_that_are_all_wrong_score_zero_and_are_least_calibrated() ->
 
 def test_a_label_that_is_neither_gold_nor_predicted_counts_as_zero_and_leaves_no_nan() -> None:
     labels = LABELS[3]
-    rows = [TASK.decode(np.eye(3)[i] * 500, NOTHING, example(labels[i]), labels) for i in (0, 0, 1)]
+    rows = [decoded(np.eye(3)[i] * 500, NOTHING, example(labels[i]), labels) for i in (0, 0, 1)]
     found = TASK.score(rows)
     assert found["f1_yes"] == found["precision_yes"] == found["recall_yes"] == 0.0
     assert found["f1_macro"] == pytest.approx(2 / 3)
@@ -163,6 +167,6 @@ def test_the_calibration_error_is_the_mean_gap_of_ten_bins(
 def test_the_calibration_error_of_rows_is_that_of_the_predicted_label() -> None:
     labels = LABELS[2]
     rows = [
-        TASK.decode(np.log([0.2, 0.8]), NOTHING, example(gold), labels) for gold in ["Figurative"] * 3 + ["Literal"] * 2
+        decoded(np.log([0.2, 0.8]), NOTHING, example(gold), labels) for gold in ["Figurative"] * 3 + ["Literal"] * 2
     ]
     assert TASK.score(rows)["ece"] == pytest.approx(0.8 - 3 / 5)

@@ -41,6 +41,41 @@ def test_label_smoothing_gives_each_label_its_share() -> None:
     assert cross_entropy(THIRDS, torch.tensor([0]), None, 0.3).item() == pytest.approx(expected)
 
 
+def test_focal_loss_weighs_what_is_certain_less() -> None:
+    logits, targets = THIRDS.expand(2, 3), torch.tensor([0, 1])
+    plain = (0.5**2 * math.log(2) + 0.75**2 * math.log(4)) / 2
+    assert cross_entropy(logits, targets, focal_gamma=2.0).item() == pytest.approx(plain)
+    weighted = (1 * 0.5**2 * math.log(2) + 3 * 0.75**2 * math.log(4)) / (1 + 3)
+    found = cross_entropy(logits, targets, torch.tensor([1.0, 3.0, 7.0]), focal_gamma=2.0)
+    assert found.item() == pytest.approx(weighted)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 3.0, 7.0])])
+def test_focal_loss_with_next_to_no_gamma_is_cross_entropy(weights: torch.Tensor | None) -> None:
+    logits, targets = torch.randn(6, 3), torch.tensor([0, 1, 2, IGNORED, 1, 1])
+    torch.testing.assert_close(
+        cross_entropy(logits, targets, weights, focal_gamma=1e-9), cross_entropy(logits, targets, weights)
+    )
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
+def test_the_gradient_of_focal_loss_is_that_of_its_formula_and_finite_where_all_is_certain(gamma: float) -> None:
+    logits = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([0, 1, 2, 0, 1])
+    cross_entropy(logits, targets, focal_gamma=gamma).backward()
+    found, logits.grad = logits.grad.clone(), None
+    p = logits.softmax(-1)[torch.arange(5), targets]
+    (-((1 - p) ** gamma) * p.log()).mean().backward()
+    torch.testing.assert_close(found, logits.grad, rtol=1e-4, atol=1e-6)
+
+    certain = torch.tensor([[200.0, 0.0, 0.0], [0.0, 200.0, 0.0]], requires_grad=True)
+    loss = cross_entropy(certain, torch.tensor([0, 0]), focal_gamma=gamma)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(certain.grad).all()
+    assert certain.grad[1].any()
+
+
 @pytest.mark.parametrize("shape", [(4,), (2, 5)])
 def test_without_targets_it_is_zero_and_can_be_derived(shape: tuple[int, ...]) -> None:
     logits = torch.randn(*shape, 3, requires_grad=True)

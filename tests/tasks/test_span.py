@@ -25,6 +25,10 @@ LABELS = {
 }
 
 
+def decoded(logits: np.ndarray, window: Encoding, given: Example, labels: Sequence[str]) -> Prediction:
+    return TASK.decode([logits], [window], given, labels, {})
+
+
 def example(tags: Sequence[str] | None, words: Sequence[str] | None = None) -> Example:
     count = len(tags) if tags is not None else 0
     words = list(words or [f"w{i}" for i in range(count)])
@@ -85,7 +89,7 @@ def test_an_example_without_tags_has_no_targets() -> None:
 def test_a_prediction_tells_tags_probabilities_and_spans_in_characters() -> None:
     given = example(["O", "B-IDIOM", "I-IDIOM"], ["הוא", "שבר", "שתיקה"])
     logits = np.log(np.array([[1, 1, 1], [8, 1, 1], [1, 7, 2], [1, 1, 1], [6, 2, 2]]) / 10)
-    found = TASK.decode(logits, encoding([1, 2, 4], 5), given, IDIOM)
+    found = decoded(logits, encoding([1, 2, 4], 5), given, IDIOM)
     assert found.predicted == ["O", "B-IDIOM", "O"]
     assert found.probabilities == pytest.approx([0.8, 0.7, 0.6])
     assert found.tokens == ["הוא", "שבר", "שתיקה"]
@@ -97,20 +101,20 @@ def test_a_prediction_tells_tags_probabilities_and_spans_in_characters() -> None
 
 def test_the_probability_is_that_of_the_predicted_tag_even_if_another_is_likelier() -> None:
     logits = np.log(np.array([[0.4, 0.1, 0.5]]))
-    found = TASK.decode(logits, encoding([0], 1), example(["O"]), IDIOM)
+    found = decoded(logits, encoding([0], 1), example(["O"]), IDIOM)
     assert found.predicted == ["O"]
     assert found.probabilities == pytest.approx([0.4])
 
 
 def test_words_that_were_cut_off_are_outside_with_probability_zero() -> None:
     logits = np.log(np.array([[0.1, 0.8, 0.1]]))
-    found = TASK.decode(logits, encoding([0, None], 1), example(["B-IDIOM", "I-IDIOM"]), IDIOM)
+    found = decoded(logits, encoding([0, None], 1), example(["B-IDIOM", "I-IDIOM"]), IDIOM)
     assert found.predicted == ["B-IDIOM", "O"]
     assert found.probabilities == pytest.approx([0.8, 0.0])
 
 
 def test_an_example_without_words_has_an_empty_prediction() -> None:
-    found = TASK.decode(np.zeros((2, 3)), encoding([], 2), Example(id="1", text="בית", split="test"), IDIOM)
+    found = decoded(np.zeros((2, 3)), encoding([], 2), Example(id="1", text="בית", split="test"), IDIOM)
     assert (found.predicted, found.probabilities, found.predicted_spans, found.gold_spans) == ([], [], [], None)
 
 
@@ -132,7 +136,7 @@ def test_viterbi_of_no_words_is_empty() -> None:
 def test_decoding_finds_the_best_legal_sequence_however_large_the_logits(labels: list[str], scale: float) -> None:
     for seed in range(15):
         logits = np.random.default_rng(seed).normal(0, scale, (4, len(labels))).astype(np.float32)
-        found = TASK.decode(logits, encoding([0, 1, 2, 3], 4), example(["O"] * 4), labels)
+        found = decoded(logits, encoding([0, 1, 2, 3], 4), example(["O"] * 4), labels)
         expected = brute_force(log_softmax(logits), labels)
         assert found.predicted == [labels[i] for i in expected]
 

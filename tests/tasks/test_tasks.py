@@ -4,8 +4,9 @@ pytest tests/tasks/test_tasks.py
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,32 +33,55 @@ class Data:
     task: Task
     labels: list[str]
     examples: list[Example]
-    encodings: list[Encoding]
+    windows: list[list[Encoding]]
 
     @property
     def targets(self) -> list[int | list[int]]:
-        pairs = zip(self.examples, self.encodings, strict=True)
-        return [self.task.encode(example, encoding, self.labels) for example, encoding in pairs]
+        pairs = zip(self.examples, self.windows, strict=True)
+        return [self.task.encode(example, window, self.labels) for example, (window,) in pairs]
 
     def tensors(self) -> list[torch.Tensor]:
         """Targets with a batch axis of one, for targets of unequal length cannot be stacked."""
         return [torch.tensor([target]) for target in self.targets]
 
-    def decode(self, logits: Callable[[np.ndarray], np.ndarray]) -> list[Prediction]:
-        """Predictions from logits, which are a function of the target."""
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the logits of each example."""
+        axes = [() if self.task.pooled else (len(window.inputs["input_ids"]),) for (window,) in self.windows]
+        return [(*axis, len(self.labels)) for axis in axes]
+
+    def batch(self, i: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Random logits and the targets of one example."""
+        return torch.randn(1, *self.shapes()[i]), self.tensors()[i]
+
+    def sure(self, wrong: bool = False) -> list[np.ndarray]:
+        """Logits that leave no doubt, of the targets or of something else."""
         return [
-            self.task.decode(logits(np.asarray(target)), encoding, example, self.labels)
-            for target, encoding, example in zip(self.targets, self.encodings, self.examples, strict=True)
+            self._of_labels(np.asarray(target), wrong) if self.task.labelled else self._of_positions(target, wrong, T)
+            for target, (T, *_) in zip(self.targets, self.shapes(), strict=True)
         ]
 
-    def certain(self, shift: int = 0) -> list[Prediction]:
-        """Predictions from one-hot logits of the targets, moved on by `shift` labels."""
-        eye = np.eye(len(self.labels)) * SURE
-        return self.decode(lambda target: eye[(np.maximum(target, 0) + shift) % len(self.labels)])
+    def _of_labels(self, target: np.ndarray, wrong: bool) -> np.ndarray:
+        return (np.eye(len(self.labels)) * SURE)[(np.maximum(target, 0) + wrong) % len(self.labels)]
+
+    def _of_positions(self, target: Any, wrong: bool, length: int) -> np.ndarray:
+        if wrong:
+            target = [0, 0] if target[1] else [1, 1]
+        logits = np.zeros((length, 2))
+        logits[target, [0, 1]] = SURE
+        return logits
+
+    def decode(self, logits: Sequence[np.ndarray]) -> list[Prediction]:
+        return [
+            self.task.decode([own], windows, example, self.labels, self.task.settings)
+            for own, windows, example in zip(logits, self.windows, self.examples, strict=True)
+        ]
+
+    def certain(self, wrong: bool = False) -> list[Prediction]:
+        return self.decode(self.sure(wrong))
 
     def random(self, seed: int, scale: float = 3.0) -> list[Prediction]:
         draw = np.random.default_rng(seed)
-        return self.decode(lambda target: draw.normal(0, scale, (*target.shape, len(self.labels))).astype(np.float32))
+        return self.decode([draw.normal(0, scale, shape).astype(np.float32) for shape in self.shapes()])
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +93,23 @@ def tokenizer(splits: dict[str, list[Example]]) -> PreTrainedTokenizerBase:
 def data(request: pytest.FixtureRequest, splits: dict[str, list[Example]], tokenizer: PreTrainedTokenizerBase) -> Data:
     task = TASKS[request.param]
     examples = splits["validation"] + splits["unseen"]
-    return Data(task, task.labels(examples, DECLARED), examples, tokenize(examples, tokenizer, 128, with_words=True))
+    return Data(task, task.labels(examples, DECLARED), examples, read(task, examples, tokenizer))
+
+
+def read(task: Task, examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[list[Encoding]]:
+    return tokenize(examples, tokenizer, 128, with_words=True, stride=32 if task.windowed else None)
+
+
+OF_LABELS = pytest.mark.parametrize("data", [name for name, task in TASKS.items() if task.labelled], indirect=True)
 
 
 def without_targets(examples: Sequence[Example]) -> list[Example]:
-    return [replace(example, label=None, tags=None) for example in examples]
+    return [replace(example, label=None, tags=None, answers=None) for example in examples]
+
+
+def right(row: Prediction) -> Any:
+    """What would be right to predict."""
+    return row.gold if row.task != "evidence" else row.gold[0] if row.gold else None
 
 
 def test_a_task_stands_in_the_registry_under_its_own_name_and_names_an_auto_class(data: Data) -> None:
@@ -93,7 +129,7 @@ def test_there_are_no_labels_where_no_example_has_a_target(data: Data) -> None:
 
 def test_certain_logits_of_the_targets_decode_to_the_gold(data: Data) -> None:
     rows = data.certain()
-    assert [row.predicted for row in rows] == [row.gold for row in rows]
+    assert [row.predicted for row in rows] == [right(row) for row in rows]
     assert all(row.correct is True for row in rows)
     assert all(row.gold is not None for row in rows)
 
@@ -102,11 +138,11 @@ def test_a_prediction_carries_what_its_example_says_of_itself(data: Data) -> Non
     for row, example in zip(data.random(0), data.examples, strict=True):
         assert (row.id, row.split, row.group) == (example.id, example.split, example.group)
         assert row.task == data.task.name
-        assert row.correct is (row.gold == row.predicted)
+        assert row.correct is (right(row) == row.predicted)
 
 
 def test_an_example_without_gold_is_decoded_and_neither_right_nor_wrong(data: Data) -> None:
-    blind = Data(data.task, data.labels, without_targets(data.examples), data.encodings)
+    blind = Data(data.task, data.labels, without_targets(data.examples), data.windows)
     for row, same in zip(blind.random(1), data.random(1), strict=True):
         assert row.gold is None
         assert row.correct is None
@@ -116,7 +152,12 @@ def test_an_example_without_gold_is_decoded_and_neither_right_nor_wrong(data: Da
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
 def test_no_logits_decode_to_an_illegal_sequence(data: Data, scale: float) -> None:
     for seed in range(20):
-        for row in data.random(seed, scale):
+        for row, example in zip(data.random(seed, scale), data.examples, strict=True):
+            if row.task == "evidence":
+                start, end = row.predicted or (0, 1)
+                assert 0 <= start < end <= len(example.text)
+                assert row.text == (example.text[start:end] if row.predicted else "")
+                continue
             predicted = row.predicted if isinstance(row.predicted, list) else [row.predicted]
             assert set(predicted) <= set(data.labels)
             if isinstance(row.predicted, list):
@@ -125,31 +166,31 @@ def test_no_logits_decode_to_an_illegal_sequence(data: Data, scale: float) -> No
 
 def test_loss_is_positive_and_its_gradient_reaches_the_logits(data: Data) -> None:
     torch.manual_seed(0)
-    for targets in data.tensors():
-        logits = torch.randn(*targets.shape, len(data.labels), requires_grad=True)
-        loss = data.task.loss(logits, targets)
+    for i in range(len(data.examples)):
+        logits, targets = data.batch(i)
+        loss = data.task.loss(logits.requires_grad_(), targets)
         loss.backward()
         assert loss.shape == ()
         assert loss > 0
         assert logits.grad is not None
         assert torch.isfinite(logits.grad).all()
-        assert logits.grad[targets != IGNORED].abs().min() > 0
-        assert not logits.grad[targets == IGNORED].any()
+        decided = targets != IGNORED if data.task.labelled else ...  # positions compete with one another, all of them
+        assert logits.grad[decided].abs().min() > 0
+        assert logits.grad.any(dim=-1).sum() == logits[decided].any(dim=-1).sum()
 
 
 def test_loss_is_next_to_nothing_for_certain_logits_of_the_targets(data: Data) -> None:
-    for targets in data.tensors():
-        logits = torch.nn.functional.one_hot(targets.clamp(min=0), len(data.labels)) * SURE
-        assert data.task.loss(logits, targets) < 1e-6
+    for logits, targets in zip(data.sure(), data.tensors(), strict=True):
+        assert data.task.loss(torch.tensor(logits[None]), targets) < 1e-6
 
 
 def test_loss_of_a_batch_without_targets_is_zero_and_so_is_its_gradient(data: Data) -> None:
-    blind = Data(data.task, data.labels, without_targets(data.examples), data.encodings)
-    for targets in blind.tensors()[:4]:
+    blind = Data(data.task, data.labels, without_targets(data.examples), data.windows)
+    for i, options in enumerate([{}, {"label_smoothing": 0.1}, {"focal_gamma": 2.0}]):
+        logits, targets = blind.batch(i)
         assert (targets == IGNORED).all()
-        logits = torch.randn(*targets.shape, len(data.labels), requires_grad=True)
         weights = torch.rand(len(data.labels))
-        loss = data.task.loss(logits, targets, class_weights=weights, label_smoothing=0.1)
+        loss = data.task.loss(logits.requires_grad_(), targets, class_weights=weights, **options)
         loss.backward()
         assert loss.item() == 0.0
         assert logits.grad is not None
@@ -158,24 +199,41 @@ def test_loss_of_a_batch_without_targets_is_zero_and_so_is_its_gradient(data: Da
 
 def test_loss_is_the_mean_over_targets_and_passes_over_the_others(data: Data) -> None:
     torch.manual_seed(0)
-    targets = data.tensors()[0]
-    logits = torch.randn(*targets.shape, len(data.labels))
+    logits, targets = data.batch()
     ignored = torch.full_like(targets, IGNORED)
     both = data.task.loss(torch.cat([logits, torch.randn_like(logits)]), torch.cat([targets, ignored]))
     torch.testing.assert_close(both, data.task.loss(logits, targets))
 
 
+@OF_LABELS
 @pytest.mark.parametrize("smoothing", [0.1, 0.5])
 def test_label_smoothing_spreads_its_share_evenly_over_the_labels(data: Data, smoothing: float) -> None:
     torch.manual_seed(0)
-    targets = data.tensors()[0]
-    logits = torch.randn(*targets.shape, len(data.labels))
+    logits, targets = data.batch()
     chosen, gold = logits[targets != IGNORED], targets[targets != IGNORED]
     surprise = -chosen.log_softmax(-1)
     expected = (1 - smoothing) * surprise.gather(1, gold[:, None]).mean() + smoothing * surprise.mean()
     torch.testing.assert_close(data.task.loss(logits, targets, label_smoothing=smoothing), expected)
 
 
+@OF_LABELS
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_focal_loss_weighs_each_target_by_how_much_of_its_probability_is_missing(
+    data: Data, gamma: float, weighted: bool
+) -> None:
+    torch.manual_seed(0)
+    targets = torch.cat(data.tensors()[:1] * 2)
+    logits = torch.randn(*targets.shape, len(data.labels))
+    weights = torch.arange(1.0, len(data.labels) + 1) if weighted else torch.ones(len(data.labels))
+    gold = targets[targets != IGNORED]
+    p = logits[targets != IGNORED].softmax(-1).gather(1, gold[:, None]).squeeze(1)
+    expected = (weights[gold] * (1 - p) ** gamma * -p.log()).sum() / weights[gold].sum()
+    found = data.task.loss(logits, targets, class_weights=weights if weighted else None, focal_gamma=gamma)
+    torch.testing.assert_close(found, expected)
+
+
+@OF_LABELS
 def test_class_weights_weigh_each_target_by_its_label(data: Data) -> None:
     torch.manual_seed(0)
     weights = torch.arange(1.0, len(data.labels) + 1)
@@ -191,8 +249,9 @@ def test_the_joint_head_gives_logits_of_the_shape_that_the_auto_class_gives(data
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
     config = BertConfig(vocab_size=10, num_labels=len(data.labels), **sizes)
     plain = getattr(transformers, data.task.auto_class).from_config(config)
-    expected = plain(input_ids=torch.ones(3, 5, dtype=torch.long)).logits.shape
-    assert data.task.head(config, data.labels)(torch.zeros(3, 5, 8)).shape == expected
+    expected = data.task.logits(plain(input_ids=torch.ones(3, 5, dtype=torch.long))).shape
+    states = torch.zeros(3, 8) if data.task.pooled else torch.zeros(3, 5, 8)
+    assert data.task.head(config, data.labels)(states).shape == expected
 
 
 def test_perfect_predictions_score_one(data: Data) -> None:
@@ -200,12 +259,12 @@ def test_perfect_predictions_score_one(data: Data) -> None:
 
 
 def test_predictions_that_are_all_wrong_score_zero(data: Data) -> None:
-    assert data.task.score(data.certain(shift=1))[data.task.primary_metric] == 0.0
+    assert data.task.score(data.certain(wrong=True))[data.task.primary_metric] == 0.0
 
 
 @pytest.mark.parametrize("rows", [1, 2, 30])
 def test_every_score_is_a_finite_float_between_zero_and_one(data: Data, rows: int) -> None:
-    for predictions in (data.certain(), data.certain(shift=1), data.random(0)):
+    for predictions in (data.certain(), data.certain(wrong=True), data.random(0)):
         scores = data.task.score(predictions[:rows])
         assert data.task.primary_metric in scores
         assert "f1" not in scores
@@ -222,10 +281,10 @@ def test_the_order_of_rows_changes_no_score(data: Data) -> None:
 
 
 def test_the_tally_amounts_to_the_primary_metric(data: Data) -> None:
-    right, wrong = data.certain(), data.certain(shift=1)
+    certain, wrong = data.certain(), data.certain(wrong=True)
     for seed in range(20):
         draw = np.random.default_rng(seed)
-        some_right = [pair[int(draw.integers(2))] for pair in zip(right, wrong, strict=True)]
+        some_right = [pair[int(draw.integers(2))] for pair in zip(certain, wrong, strict=True)]
         for rows in (data.random(seed), some_right):
             tally = data.task.tally(rows)
             assert tally.shape[0] == len(rows)
@@ -236,7 +295,10 @@ def test_the_tally_amounts_to_the_primary_metric(data: Data) -> None:
 
 def test_the_confusion_pairs_of_perfect_predictions_are_equal_and_cover_every_decision(data: Data) -> None:
     pairs = data.task.confusion(data.certain())
-    decided = [row.gold if isinstance(row.gold, list) else [row.gold] for row in data.certain()]
+    decided = [
+        ["answer" if row.gold else "no answer"] if row.task == "evidence" else np.atleast_1d(row.gold)
+        for row in data.certain()
+    ]
     assert pairs == [(label, label) for gold in decided for label in gold]
 
 
@@ -298,8 +360,10 @@ def test_models_are_chosen_by_the_mean_of_the_primary_metrics(
     splits: dict[str, list[Example]], tokenizer: PreTrainedTokenizerBase
 ) -> None:
     examples = splits["validation"]
-    encodings = tokenize(examples, tokenizer, 128, with_words=True)
-    cls, span = (Data(task, task.labels(examples, DECLARED), examples, encodings) for task in parse("cls+span"))
-    scores = validation_scores(parse("cls+span"), [*cls.certain(), *span.certain(shift=1)])
+    cls, span = (
+        Data(task, task.labels(examples, DECLARED), examples, read(task, examples, tokenizer))
+        for task in parse("cls+span")
+    )
+    scores = validation_scores(parse("cls+span"), [*cls.certain(), *span.certain(wrong=True)])
     assert (scores["f1_macro"], scores["span_f1"], scores["primary"]) == (1.0, 0.0, 0.5)
     assert validation_scores(parse("span"), span.certain())["primary"] == 1.0
