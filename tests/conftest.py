@@ -22,6 +22,7 @@ os.environ |= {  # before transformers, dvc and git read them
     "DVC_SITE_CACHE_DIR": f"{_home.name}/site-cache",
     "DVC_GLOBAL_CONFIG_DIR": f"{_home.name}/dvc-global",
     "DVC_SYSTEM_CONFIG_DIR": f"{_home.name}/dvc-system",
+    "HYPOTHESIS_STORAGE_DIRECTORY": f"{_home.name}/hypothesis",
     "DVC_NO_ANALYTICS": "1",
     "DVC_STUDIO_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -29,11 +30,15 @@ os.environ |= {  # before transformers, dvc and git read them
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
 
+import hypothesis
 import pytest
 from ruamel.yaml import YAML
 
 from src.errors import run
 from src.records import SPLITS, Example, read_examples
+
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=40)
+hypothesis.settings.load_profile("same")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -86,8 +86,8 @@ def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> 
 def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
     """Counts (gold, predicted) over the full label set."""
     pairs = task.confusion(rows)
-    labels = list(rows[0].probabilities) if isinstance(rows[0].probabilities, dict) else []
-    labels = labels or sorted({label for pair in pairs for label in pair})
+    known = dict.fromkeys(label for row in rows if isinstance(row.probabilities, dict) for label in row.probabilities)
+    labels = [*known, *sorted({label for pair in pairs for label in pair} - known.keys())]
     counts = dict.fromkeys(((gold, predicted) for gold in labels for predicted in labels), 0)
     for pair in pairs:
         counts[pair] += 1
