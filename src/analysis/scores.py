@@ -60,11 +60,12 @@ def with_gold(rows: Sequence[Prediction]) -> list[Prediction]:
 
 
 def interval(task: Task, rows: Sequence[Prediction], samples: int, seed: int = SEED) -> tuple[float, float]:
-    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows.
+    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows, whatever their order.
 
     Source: Efron 1979, the percentile bootstrap, over examples.
     """
-    low, high = np.percentile(resampled(task, task.tally(rows), samples, seed), [2.5, 97.5])
+    tally = task.tally(sorted(rows, key=lambda row: row.id))
+    low, high = np.percentile(resampled(task, tally, samples, seed), [2.5, 97.5])
     return float(low), float(high)
 
 
