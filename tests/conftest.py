@@ -37,7 +37,14 @@ from ruamel.yaml import YAML
 from src.errors import run
 from src.records import SPLITS, Example, read_examples
 
-hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=40)
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # a busy machine is no fault
+)
 hypothesis.settings.load_profile("same")
 
 ROOT = Path(__file__).parents[1]

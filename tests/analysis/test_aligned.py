@@ -4,6 +4,7 @@ pytest tests/analysis/test_aligned.py
 """
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, strategies
@@ -70,9 +71,9 @@ def test_another_gold_for_the_same_row_is_refused_with_its_id() -> None:
 
 
 @given(of_labels(), strategies.randoms())
-def test_the_order_of_rows_changes_nothing(rows: list[Prediction], random: strategies.DrawFn) -> None:
+def test_the_order_of_rows_changes_nothing(rows: list[Prediction], random: Random) -> None:
     shuffled = list(rows)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     found = align({"a": rows, "b": shuffled})
     assert found["a"] == found["b"]
     assert len(found["a"]) == len(rows)

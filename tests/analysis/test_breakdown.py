@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -183,9 +184,9 @@ def test_json_holds_no_nan_and_shares_add_up_to_one(rows: list[Prediction]) -> N
 
 
 @given(ROWS, strategies.randoms())
-def test_the_order_of_rows_changes_nothing(rows: list[Prediction], random: strategies.DrawFn) -> None:
+def test_the_order_of_rows_changes_nothing(rows: list[Prediction], random: Random) -> None:
     shuffled = list(rows)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = (list(flat(breakdown(given, 3))) for given in (rows, shuffled))
     assert [figure[:4] for figure in one] == [figure[:4] for figure in other]
     assert [figure[4] for figure in one] == pytest.approx([figure[4] for figure in other])
