@@ -27,6 +27,7 @@ def run(main: Callable[[], None]) -> None:
     """Runs a command's main function; a UserError ends it with one line on standard error and exit status 2."""
     try:
         main()
+        sys.stdout.flush()  # a closed pipe shows here, and not as Python ends
     except UserError as error:
         print(f"error: {' '.join(line.strip() for line in str(error).splitlines() if line.strip())}", file=sys.stderr)
         sys.exit(2)

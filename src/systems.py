@@ -33,8 +33,13 @@ def runs(pattern: str) -> Runs:
     Raises:
         UserError: nothing matches, or a file holds something else.
     """
+    pattern = str(Path(pattern))  # ./runs/*.jsonl and runs//*.jsonl are runs/*.jsonl
     anchor = Path(pattern).anchor
-    paths = sorted(map(str, Path(anchor).glob(pattern.removeprefix(anchor))))
+    try:
+        found = [pattern] if Path(pattern).exists() else Path(anchor).glob(pattern.removeprefix(anchor))
+        paths = sorted(map(str, found))
+    except ValueError as error:
+        raise UserError(f"{pattern} is no pattern: {error}") from error
     if not paths:
         raise UserError(f"nothing matches {pattern}; give a file of predictions, a folder of such, or a pattern")
     names = [_wild(pattern, path) for path in paths]

@@ -23,6 +23,7 @@ os.environ |= {  # before transformers, dvc and git read them
     "DVC_SITE_CACHE_DIR": f"{_home.name}/site-cache",
     "DVC_GLOBAL_CONFIG_DIR": f"{_home.name}/dvc-global",
     "DVC_SYSTEM_CONFIG_DIR": f"{_home.name}/dvc-system",
+    "HYPOTHESIS_STORAGE_DIRECTORY": f"{_home.name}/hypothesis",
     "DVC_NO_ANALYTICS": "1",
     "DVC_STUDIO_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -30,6 +31,7 @@ os.environ |= {  # before transformers, dvc and git read them
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
 
+import hypothesis
 import pytest
 from ruamel.yaml import YAML
 
@@ -37,6 +39,16 @@ from src.errors import run
 from src.records import SPLITS, Example, read_examples
 from src.words import locate, spans_of
 from tests.project import ROOT, SMALL, copy_of_project, sh
+
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # a busy machine is no fault
+)
+hypothesis.settings.load_profile("same")
 
 SHARED = ROOT.parent / "shared" / "data"
 

@@ -3,6 +3,7 @@
 pytest tests/test_errors.py
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,19 @@ def test_a_value_that_an_error_quotes_keeps_its_blanks(capfd: pytest.CaptureFixt
 def test_a_command_that_succeeds_just_returns(capfd: pytest.CaptureFixture[str]) -> None:
     run(lambda: print("done"))
     assert capfd.readouterr() == ("done\n", "")
+
+
+@pytest.mark.parametrize("printed", ["'short'", "'long' * 100_000"])
+def test_a_command_whose_reader_has_gone_ends_without_a_traceback(printed: str) -> None:
+    code = f"from src.errors import run; run(lambda: print({printed}))"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=write, stderr=subprocess.PIPE
+    )
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_an_error_that_nobody_expected_keeps_its_traceback() -> None:

@@ -45,7 +45,7 @@ def _labels(rows: Sequence[Prediction], method: str | None) -> Prediction:
     labels = dict.fromkeys(label for row in rows for label in row.probabilities or (row.predicted,))
     means = {label: fmean((row.probabilities or {}).get(label, 0.0) for row in rows) for label in labels}
     votes = {label: sum(row.predicted == label for row in rows) for label in labels}
-    order = [votes, means] if method == "vote" else [means, votes]
+    order = [votes, means] if method == "vote" or not known else [means, votes]
     predicted = max(labels, key=lambda label: tuple(found[label] for found in order))
     return _with(rows[0], predicted, means if known else None)
 

@@ -74,7 +74,8 @@ def by(rows: Sequence[Prediction], key: Callable[[Prediction], Any]) -> dict[Any
     for row, category in zip(rows, categories(rows), strict=True):
         if key(row) is not None:
             found[key(row)][category] += 1
-    return {value: {name: found[value][name] for name in count(rows)} for value in sorted(found)}
+    names = list(count(rows))
+    return {value: {name: found[value][name] for name in names} for value in sorted(found)}
 
 
 def span_length(row: Prediction) -> int | None:

@@ -60,11 +60,12 @@ def with_gold(rows: Sequence[Prediction]) -> list[Prediction]:
 
 
 def interval(task: Task, rows: Sequence[Prediction], samples: int, seed: int = SEED) -> tuple[float, float]:
-    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows.
+    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows, whatever their order.
 
     Source: Efron 1979, the percentile bootstrap, over examples.
     """
-    low, high = np.percentile(resampled(task, task.tally(rows), samples, seed), [2.5, 97.5])
+    tally = task.tally(sorted(rows, key=lambda row: row.id))
+    low, high = np.percentile(resampled(task, tally, samples, seed), [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -86,8 +87,8 @@ def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> 
 def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
     """Counts (gold, predicted) over the full label set."""
     pairs = task.confusion(rows)
-    labels = list(rows[0].probabilities) if isinstance(rows[0].probabilities, dict) else []
-    labels = labels or sorted({label for pair in pairs for label in pair})
+    known = dict.fromkeys(label for row in rows if isinstance(row.probabilities, dict) for label in row.probabilities)
+    labels = [*known, *sorted({label for pair in pairs for label in pair} - known.keys())]
     counts = dict.fromkeys(((gold, predicted) for gold in labels for predicted in labels), 0)
     for pair in pairs:
         counts[pair] += 1

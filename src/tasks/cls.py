@@ -136,8 +136,9 @@ def _of_probabilities(rows: Sequence[Prediction], names: list[str]) -> dict[str,
 
     gold = np.array([row.gold for row in rows])
     probabilities = np.array([[row.probabilities.get(name, 0.0) for name in names] for row in rows])
-    scores = {"ece": ece(probabilities.max(axis=1), np.array([row.correct for row in rows], dtype=float))}
-    if set(gold) == set(names):  # the area is not defined where a label is missing
+    confidence = np.array([row.probabilities[row.predicted] for row in rows])  # others may not predict the likeliest
+    scores = {"ece": ece(confidence, np.array([row.correct for row in rows], dtype=float))}
+    if set(gold) == set(names) and len(names) > 1:  # the area is not defined where a label, or any other, is missing
         areas = [roc_auc_score(gold == name, probabilities[:, i]) for i, name in enumerate(names)]
         scores["auroc"] = float(np.mean(areas))
     return scores

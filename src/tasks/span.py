@@ -103,7 +103,7 @@ class Span:
             "span_precision": float(precision),
             "span_recall": float(recall),
             "span_f1_lenient": float(f1_score(gold, predicted, zero_division=0)),
-            "token_accuracy": float(np.mean(words)),
+            "token_accuracy": float(np.mean(words)) if words else 0.0,
         }
 
     def tally(self, rows: Sequence[Prediction]) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 
 from src.analysis import breakdown_table, errors, scores
 from src.analysis.tables import TEXT
-from src.errors import run
+from src.errors import UserError, run
 from src.records import SPLITS, Prediction, read_examples, read_predictions
 
 
@@ -25,6 +25,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10, help="mistakes shown per task and split; default: 10")
     parser.add_argument("--json", action="store_true", help="print all as JSON")
     arguments = parser.parse_args()
+    if arguments.limit < 0:
+        raise UserError(f"--limit is {arguments.limit}; it must be 0 or more")
 
     texts = sentences(arguments.data) if arguments.data else {}
     found = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from src.analysis import breakdown_table
 from src.analysis.breakdown import breakdown, flat
 from src.analysis.tables import as_csv
-from src.errors import run
+from src.errors import UserError, run
 from src.records import read_predictions
 
 
@@ -25,6 +25,8 @@ def main() -> None:
     form.add_argument("--json", action="store_true", help="print all as JSON")
     form.add_argument("--csv", action="store_true", help="print a line per figure")
     arguments = parser.parse_args()
+    if arguments.bootstrap_samples < 1:
+        raise UserError(f"--bootstrap-samples is {arguments.bootstrap_samples}; it must be 1 or more")
 
     found = {str(path): breakdown(read_predictions(path), arguments.bootstrap_samples) for path in arguments.files}
     if arguments.json:

@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,6 +185,14 @@ def test_gold_is_in_the_rows_of_the_confusion_and_predicted_in_its_columns() -> 
 
 def test_a_label_that_does_not_occur_has_its_row_and_column() -> None:
     assert confusion(CLS, [sentence("a", "a")]) == {"confusion_labels": ["a", "b"], "confusion": [[1, 0], [0, 0]]}
+
+
+def test_labels_that_the_first_row_does_not_know_are_counted_as_well() -> None:
+    rows = [
+        sentence("a", "a"), replace(sentence("c", "c"), probabilities={"c": 0.9, "b": 0.1}), sentence("a", "d", p=None),
+    ]  # fmt: skip
+    expected = [[1, 0, 0, 1], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    assert confusion(CLS, rows) == {"confusion_labels": ["a", "b", "c", "d"], "confusion": expected}
 
 
 def test_the_confusion_of_words_counts_tags() -> None:

@@ -13,6 +13,7 @@ from src.analysis import scores
 from src.records import Example, Prediction
 from src.tasks.alignment import Encoding
 from src.tasks.cls import Cls, ece
+from tests.rows import label as row_of_labels
 
 TASK = Cls()
 NOTHING = Encoding({"input_ids": [2, 3]}, [])
@@ -170,3 +171,14 @@ def test_the_calibration_error_of_rows_is_that_of_the_predicted_label() -> None:
         decoded(np.log([0.2, 0.8]), NOTHING, example(gold), labels) for gold in ["Figurative"] * 3 + ["Literal"] * 2
     ]
     assert TASK.score(rows)["ece"] == pytest.approx(0.8 - 3 / 5)
+
+
+def test_the_calibration_error_is_that_of_what_was_predicted_even_if_another_label_is_likelier() -> None:
+    voted = row_of_labels("1", "a", "a", {"a": 0.2, "b": 0.8})
+    assert TASK.score([voted])["ece"] == pytest.approx(0.8)
+
+
+def test_the_area_under_the_curve_is_left_out_where_there_is_one_label_alone() -> None:
+    found = TASK.score([row_of_labels("1", "a", "a", {"a": 1.0})])
+    assert "auroc" not in found
+    assert found["f1_macro"] == 1.0

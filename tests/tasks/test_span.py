@@ -200,3 +200,7 @@ def test_spans_are_counted_over_the_split_and_not_averaged_over_rows() -> None:
 
 def test_the_confusion_is_of_tags_word_by_word() -> None:
     assert TASK.confusion([row("OB", "BB"), row("O", "O")]) == [("O", "B-X"), ("B-X", "B-X"), ("O", "O")]
+
+
+def test_rows_without_a_word_score_zero() -> None:
+    assert TASK.score([row("", ""), row("", "")]) == dict.fromkeys(TASK.score([row("B", "B")]), 0.0)

@@ -1,4 +1,5 @@
-"""compare over the real dvc: a repository whose one stage writes scores at once, in the form of the pipeline's.
+"""compare over the real dvc: a repository whose one stage writes scores at once, in the form of the pipeline's; and on
+files of predictions.
 
 pytest tests/tools/test_compare.py
 """
@@ -17,6 +18,7 @@ import pytest
 from src.errors import run
 from src.tools import compare
 from tests.conftest import ROOT, Ended
+from tests.rows import LABELS, label, words, write
 
 PARAMS = """\
 model: tiny
@@ -229,3 +231,147 @@ def test_an_experiment_of_other_code_is_named(grid: Path, tool: Tool, tmp_path: 
 def test_the_command_never_imports_torch() -> None:
     code = "import sys, src.tools.compare; sys.exit(bool({'torch', 'transformers', 'sklearn'} & set(sys.modules)))"
     sh(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}", ROOT)
+
+
+def runs(folder: Path, system: str, flips: dict[str, int], split: str = "test", rows: int = 60) -> str:
+    """Writes a file of predictions per seed, which has so many first rows wrong; returns NAME=GLOB."""
+    for seed, wrong in flips.items():
+        sides = [(LABELS[i % 2], LABELS[(i + (i < wrong)) % 2]) for i in range(rows)]
+        write(folder / f"{system}-{seed}.jsonl", [label(i, *side, split=split) for i, side in enumerate(sides)])
+    return f"{system}={folder}/{system}-*.jsonl"
+
+
+def test_files_are_compared_with_means_tests_over_rows_and_over_seeds(tool: Tool, tmp_path: Path) -> None:
+    """By hand: with 2k rows wrong, k of each label, every f1 is 1 - 2k / 60."""
+    given = [runs(tmp_path, "ours", {"1": 6, "2": 8, "3": 10}), runs(tmp_path, "theirs", {"1": 12, "2": 20, "3": 28})]
+    ended = tool(tmp_path, "--predictions", *given, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    found = json.loads(ended.out)
+    assert [row["settings"] for row in found["rows"]] == [{"model": "ours"}, {"model": "theirs"}]
+    ours, theirs = (row["scores"]["seen"] for row in found["rows"])
+    assert (ours["mean"], ours["sd"], ours["runs"]) == (pytest.approx(52 / 60), pytest.approx(2 / 60), 3)
+    assert (theirs["mean"], theirs["sd"]) == (pytest.approx(40 / 60), pytest.approx(8 / 60))
+    [pair] = found["pairs"]
+    assert (pair["first"], pair["second"], pair["test"], pair["runs"]) == ("ours", "theirs", "bootstrap", 3)
+    assert pair["difference"] == pytest.approx(12 / 60)
+    assert pair["seeds"]["d_z"] == pytest.approx(12 / 6)  # differences 6, 12, 18
+    assert pair["seeds"]["t"] == pytest.approx(2 * 3**0.5)
+    assert pair["p"] == pair["p_holm"] < 0.01
+
+
+def test_the_tests_alone_are_printed_in_every_form(tool: Tool, tmp_path: Path) -> None:
+    given = ["--predictions", runs(tmp_path, "ours", {"1": 6}), runs(tmp_path, "theirs", {"9": 16})]
+    both, alone = tool(tmp_path, *given).out, tool(tmp_path, *given, "--tests").out
+    assert both.endswith(f"\n\n{alone}")
+    cells = alone.splitlines()[2].split()
+    # the ten rows that theirs alone has wrong: 2 / 2**10 = .00195
+    assert cells[:6] == ["cls", "test", "f1_macro", "ours", "theirs", "+0.167"]
+    assert cells[8:] == ["mcnemar", ".002", "**", "1", "-", "-"]
+    assert tool(tmp_path, *given, "--tests", "--md").out.startswith("| task | split | metric | first | second |")
+    assert tool(tmp_path, *given, "--tests", "--latex").out.count(r"\begin{tabular}") == 1
+    assert json.loads(tool(tmp_path, *given, "--tests", "--json").out)["rows"] == []
+    table = tool(tmp_path, *given, "--tests", "--csv").out.splitlines()
+    assert table[0].startswith("task,split,first,second,metric,difference,test,p,runs,p_holm,low,high")
+    assert float(table[1].split(",")[7]) == pytest.approx(2 / 2**10)
+
+
+def test_three_systems_on_two_splits_are_three_corrected_pairs_each(tool: Tool, tmp_path: Path) -> None:
+    for split in ("test", "unseen"):
+        for system, wrong in (("a", 6), ("b", 16), ("c", 20)):
+            runs(tmp_path / system, split, {"": wrong}, split)
+    given = [f"{system}={tmp_path}/{system}" for system in "abc"]
+    pairs = json.loads(tool(tmp_path, "--predictions", *given, "--json").out)["pairs"]
+    assert [(pair["split"], pair["first"] + pair["second"]) for pair in pairs] == [
+        (split, names) for split in ("test", "unseen") for names in ("ab", "ac", "bc")
+    ]
+    by_hand = [2 / 2**10, 2 / 2**14, 2 / 2**4]
+    assert [pair["p"] for pair in pairs[:3]] == pytest.approx(by_hand)
+    assert [pair["p_holm"] for pair in pairs[:3]] == pytest.approx([2 * by_hand[0], 3 * by_hand[1], by_hand[2]])
+
+
+def test_a_joint_file_is_compared_in_each_of_its_tasks(tool: Tool, tmp_path: Path) -> None:
+    for system, tagged in (("a", "BI"), ("b", "BO")):
+        write(tmp_path / f"{system}.jsonl", [label(1, "x", "x"), words(1, "BI", tagged), words(2, "BI", "BI")])
+    found = json.loads(tool(tmp_path, "--predictions", "a=a.jsonl", "b=b.jsonl", "--json").out)
+    assert [(row["task"], row["settings"]["model"], row["scores"]["seen"]["mean"]) for row in found["rows"]] == [
+        ("cls", "a", 1.0), ("cls", "b", 1.0), ("span", "a", 1.0), ("span", "b", 0.5),
+    ]  # fmt: skip
+    assert [(pair["task"], pair["test"], pair["difference"]) for pair in found["pairs"]] == [
+        ("cls", "mcnemar", 0.0), ("span", "bootstrap", 0.5),
+    ]  # fmt: skip
+
+
+def test_one_system_alone_has_means_and_no_pair_to_test(tool: Tool, tmp_path: Path) -> None:
+    given = runs(tmp_path, "ours", {"1": 6, "2": 8})
+    assert "0.883 ± 0.024" in tool(tmp_path, "--predictions", given).out
+    ended = tool(tmp_path, "--predictions", given, "--tests")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("error: there is no pair to test")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["ours=ours-*.jsonl", "few=few-*.jsonl"],
+            "ours 1 and few 1 are not of the same rows: 2 in ours 1 alone (58 of",
+        ),
+        (["ours-1.jsonl"], "'ours-1.jsonl' is not NAME=GLOB"),
+        (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' stands twice"),
+        (["a=none-*.jsonl"], "nothing matches none-*.jsonl"),
+        (["a=bad.jsonl"], "bad.jsonl, line 1 is no Prediction"),
+        (["a=folder"], "folder is a folder without a file of predictions"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line_and_status_2(
+    given: list[str], message: str, tool: Tool, tmp_path: Path
+) -> None:
+    runs(tmp_path, "ours", {"1": 6})
+    runs(tmp_path, "few", {"1": 6}, rows=58)
+    (tmp_path / "bad.jsonl").write_text('{"id": 1}\n')
+    (tmp_path / "folder").mkdir()
+    ended = tool(tmp_path, "--predictions", *given)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith(f"error: {message}")
+
+
+WRITES_PREDICTIONS = """
+rows = [("a", "a" if row >= 2 * params["seed"] + 12 * (params["model"] == "large") else "b") for row in range(40)]
+lines = [
+    json.dumps({"id": f"{params['prepare']['corpus']}{row:02}", "split": "test", "group": None, "task": "cls",
+                "gold": gold, "predicted": predicted})
+    for row, (gold, predicted) in enumerate(rows)
+]
+pathlib.Path("metrics/predictions").mkdir(exist_ok=True)
+pathlib.Path("metrics/predictions/test.jsonl").write_text("\\n".join(lines) + "\\n")
+"""
+
+
+def test_experiments_are_tested_by_the_predictions_that_dvc_keeps_of_them(tool: Tool, tmp_path: Path) -> None:
+    """Seed 1 of tiny has rows 0 and 1 wrong, seed 1 of large the first 14: twelve that large alone has wrong."""
+    pipeline = PIPELINE.replace("    outs: [", "    outs: [metrics/predictions, ")
+    for name, content in {"params.yaml": PARAMS, "dvc.yaml": pipeline, "stage.py": STAGE + WRITES_PREDICTIONS}.items():
+        (tmp_path / name).write_text(content)
+    sh("git init -q && dvc init -q && git add -A && git commit -qm 'The baseline'", tmp_path)
+    for model in ("tiny", "large"):
+        sh(f"dvc exp run -q -S model={model} -S seed=1", tmp_path)
+    sh("git checkout -q . && dvc exp run -q -S prepare.corpus=other -S seed=1", tmp_path)
+    before = (tmp_path / "metrics/predictions/test.jsonl").read_bytes()
+    ended = tool(tmp_path, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    [pair] = json.loads(ended.out)["pairs"]  # not of the one on another corpus
+    assert (pair["first"], pair["second"], pair["test"]) == (
+        "large, prepare.corpus=sample", "tiny, prepare.corpus=sample", "mcnemar",
+    )  # fmt: skip
+    assert pair["p"] == pytest.approx(2 / 2**12)
+    assert "mcnemar  <.001 ***  1" in tool(tmp_path, "--tests").out
+    assert (tmp_path / "metrics/predictions/test.jsonl").read_bytes() == before  # nothing was checked out
+
+    shutil.rmtree(tmp_path / ".dvc/cache")
+    ended = tool(tmp_path, "--json")
+    assert ended.status == 0
+    assert json.loads(ended.out)["pairs"] == []
+    assert ended.err.startswith("WARNING: cls: no tests of pairs: metrics/predictions of ")
+    assert ended.err.count("\n") == 1
+    ended = tool(tmp_path, "--tests")
+    assert (ended.status, ended.out) == (2, "")
