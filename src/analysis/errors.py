@@ -115,8 +115,9 @@ def spelt(row: Prediction, answer: Any) -> str:
         words = row.tokens or [str(position) for position in range(len(answer))]
         return " | ".join(" ".join(words[first:end]) for first, end, _ in spans_of(answer)) or "-"
     if row.task == "evidence":
-        texts = [row.text] if answer is row.predicted and row.text else row.gold_texts
-        return " | ".join(texts) if texts else str(answer)
+        extents = answer if isinstance(answer[0], list) else [answer]
+        texts = row.gold_texts if answer is row.gold else row.text and [row.text]
+        return " | ".join(texts or [f"{start}-{end}" for start, end in extents])
     return str(answer)
 
 
