@@ -201,7 +201,7 @@ def read_predictions(path: Path) -> list[Prediction]:
     """Reads a file of predictions, or all *.jsonl of a folder as one; fields that are not ours are passed over.
 
     Raises:
-        UserError: no such file, a line that is no Prediction, an id that stands twice in one split and task.
+        UserError: no such file, a line that is no Prediction, an id that stands twice in one split and task, no line.
     """
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if not files:
@@ -216,6 +216,8 @@ def read_predictions(path: Path) -> list[Prediction]:
             if first != place:
                 raise UserError(f"{place}: id '{row.id}' stands already in {first}, in the same split and task")
             rows.append(row)
+    if not rows:
+        raise UserError(f"{path} holds no predictions")
     return rows
 
 

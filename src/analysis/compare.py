@@ -197,7 +197,7 @@ def _by_task(runs: Sequence[Run], warnings: list[str]) -> dict[str, list[Run]]:
     found: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         for task in str(run.params.get("task")).split("+"):
-            if task in TASKS and score(run.scores.get(task), task, "seen") is not None:
+            if task in TASKS and any(score(run.scores.get(task), task, column) is not None for column in SPLITS):
                 found[task].append(run)
             else:
                 warnings.append(f"{run.name} has no scores of task {task} and is left out")
@@ -285,7 +285,8 @@ def _named(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         told_by = differing([other.settings for other in rows if other.task == row.task])
         others = {name: row.settings[name] for name in told_by if name != "model"}
-        named.append(replace(row, name=", ".join(filter(None, [spell(row.settings["model"]), spelled(others)]))))
+        model = [spell(row.settings["model"])] if "model" in row.settings else []  # not where it is averaged over
+        named.append(replace(row, name=", ".join([*model, *([spelled(others)] if others else [])]) or row.task))
     return named
 
 

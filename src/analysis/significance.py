@@ -138,8 +138,8 @@ def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> float:
 
     correct = [(bool(a.correct), bool(b.correct)) for a, b in zip(first, second, strict=True)]
     only_first, only_second = correct.count((True, False)), correct.count((False, True))
-    if not only_first + only_second:
-        return 1.0
+    if only_first == only_second:
+        return 1.0  # the correction must not turn no difference into one
     table = [[correct.count((True, True)), only_first], [only_second, correct.count((False, False))]]
     return float(test(table, exact=only_first + only_second < EXACT_BELOW, correction=True).pvalue)
 

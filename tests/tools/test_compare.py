@@ -15,9 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import run
-from src.tools import compare
-from tests.conftest import ROOT, Ended
+from tests.conftest import ROOT, Command, Ended
 from tests.rows import LABELS, label, words, write
 
 PARAMS = """\
@@ -98,19 +96,12 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def tool(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+def tool(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """Runs compare in a repository as its command line would: tool(grid, "--md")."""
 
     def call(repository: Path, *arguments: str) -> Ended:
         monkeypatch.chdir(repository)
-        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-        capfd.readouterr()
-        try:
-            run(compare.main)
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return Ended(status, *capfd.readouterr())
+        return command("tools.compare", *arguments)
 
     return call
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from src.analysis.ensemble import ensemble
 from src.records import Prediction, read_predictions, write_predictions
 from tests.rows import answer, label, of_labels, of_tags, sure, words, write
-from tests.tools.conftest import Command
+from tests.tools.conftest import Tool
 
 OURS = [
     sure("1", "Literal", 0.125, group="שבר שתיקה"), sure("1", "Literal", 1 / 3, "unseen"), sure("2", None, 0.7),
@@ -25,9 +25,9 @@ OURS = [
 ]  # fmt: skip
 
 
-def test_an_ensemble_of_one_is_the_same_byte_by_byte(command: Command, tmp_path: Path) -> None:
+def test_an_ensemble_of_one_is_the_same_byte_by_byte(tool: Tool, tmp_path: Path) -> None:
     write_predictions(tmp_path / "one.jsonl", OURS)
-    ended = command("ensemble", "--out", tmp_path / "new/all.jsonl", tmp_path / "one.jsonl")
+    ended = tool("ensemble", "--out", tmp_path / "new/all.jsonl", tmp_path / "one.jsonl")
     assert ended == (0, f"wrote 5 rows to {tmp_path / 'new/all.jsonl'}\n", "")
     assert (tmp_path / "new/all.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
 
@@ -42,7 +42,7 @@ def test_an_ensemble_of_any_one_is_the_same_byte_by_byte(
     assert (folder / "all.jsonl").read_bytes() == (folder / "one.jsonl").read_bytes()
 
 
-def test_the_result_is_read_by_score_and_compare(command: Command, tmp_path: Path) -> None:
+def test_the_result_is_read_by_score_and_compare(tool: Tool, tmp_path: Path) -> None:
     """By hand: the means of p are .4, .6; tags of most files are right."""
     files = [
         write(
@@ -50,36 +50,34 @@ def test_the_result_is_read_by_score_and_compare(command: Command, tmp_path: Pat
         )
         for name, p, q, tagged in (("a", 0.6, 0.9, "OBI"), ("b", 0.1, 0.4, "OOO"), ("c", 0.5, 0.5, "OBI"))
     ]
-    assert command("ensemble", "--out", tmp_path / "all.jsonl", *files).status == 0
+    assert tool("ensemble", "--out", tmp_path / "all.jsonl", *files).status == 0
     rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     assert [(row["id"], row["task"], row["predicted"], row["correct"]) for row in rows] == [
         ("1", "cls", "Literal", True), ("1", "span", ["O", "B-X", "I-X"], True), ("2", "cls", "Figurative", True),
     ]  # fmt: skip
     assert rows[0]["probabilities"] == pytest.approx({"Literal": 0.6, "Figurative": 0.4})
-    [scored] = json.loads(command("score", tmp_path / "all.jsonl", "--json").out).values()
+    [scored] = json.loads(tool("score", tmp_path / "all.jsonl", "--json").out).values()
     assert scored["cls"]["splits"]["test"]["scores"]["f1_macro"] == 1.0
     assert scored["span"]["splits"]["test"]["scores"]["span_f1"] == 1.0
     given = [f"all={tmp_path / 'all.jsonl'}", f"b={tmp_path / 'b.jsonl'}"]
-    compared = json.loads(command("compare", "--predictions", *given, "--json").out)
+    compared = json.loads(tool("compare", "--predictions", *given, "--json").out)
     assert {pair["task"]: pair["difference"] for pair in compared["pairs"]} == pytest.approx(
         {"cls": 2 / 3, "span": 1.0}
     )
 
 
-def test_the_method_can_be_chosen(command: Command, tmp_path: Path) -> None:
+def test_the_method_can_be_chosen(tool: Tool, tmp_path: Path) -> None:
     files = [write(tmp_path / f"{p}.jsonl", [sure("1", "Literal", p)]) for p in (0.6, 0.7, 0.01)]
     for method, expected in (("vote", "Figurative"), ("mean", "Literal")):
-        command("ensemble", "--out", tmp_path / "all.jsonl", "--method", method, *files)
+        tool("ensemble", "--out", tmp_path / "all.jsonl", "--method", method, *files)
         assert [row.predicted for row in read_predictions(tmp_path / "all.jsonl")] == [expected]
 
 
-def test_folders_are_combined_as_files_are(command: Command, tmp_path: Path) -> None:
+def test_folders_are_combined_as_files_are(tool: Tool, tmp_path: Path) -> None:
     for seed in "12":
         write(tmp_path / f"{seed}/test.jsonl", [sure("1", "Literal", 0.2)])
         write(tmp_path / f"{seed}/unseen.jsonl", [sure("1", "Literal", 0.9, "unseen")])
-    assert command("ensemble", "--out", tmp_path / "all.jsonl", tmp_path / "1", tmp_path / "2").out.startswith(
-        "wrote 2"
-    )
+    assert tool("ensemble", "--out", tmp_path / "all.jsonl", tmp_path / "1", tmp_path / "2").out.startswith("wrote 2")
     assert {(row.split, row.predicted) for row in read_predictions(tmp_path / "all.jsonl")} == {
         ("test", "Literal"), ("unseen", "Figurative"),
     }  # fmt: skip
@@ -102,26 +100,26 @@ A = [label("1", "a", "a"), label("2", "a", "b")]
     ],
 )
 def test_what_cannot_be_combined_is_refused_and_nothing_is_written(
-    rows: list[Prediction] | None, options: list[str], message: str, command: Command, tmp_path: Path
+    rows: list[Prediction] | None, options: list[str], message: str, tool: Tool, tmp_path: Path
 ) -> None:
     first = write(tmp_path / "a.jsonl", A)
     second = write(tmp_path / "b.jsonl", rows or [])
     if rows is None:
         second.write_text("{}\n")
     out = tmp_path / "out/all.jsonl"
-    ended = command("ensemble", "--out", out, first, second, *options)
+    ended = tool("ensemble", "--out", out, first, second, *options)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert message in ended.err
     assert not out.parent.exists()
     write(out, OURS[:1])
     before = out.read_bytes()
-    command("ensemble", "--out", out, first, second, *options)
+    tool("ensemble", "--out", out, first, second, *options)
     assert out.read_bytes() == before
     assert [path.name for path in out.parent.iterdir()] == ["all.jsonl"]
 
 
-def test_a_file_that_is_given_twice_would_count_twice_and_is_refused(command: Command, tmp_path: Path) -> None:
+def test_a_file_that_is_given_twice_would_count_twice_and_is_refused(tool: Tool, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", A)
-    ended = command("ensemble", "--out", tmp_path / "all.jsonl", path, f"{tmp_path}/./a.jsonl")
+    ended = tool("ensemble", "--out", tmp_path / "all.jsonl", path, f"{tmp_path}/./a.jsonl")
     assert ended == (2, "", "error: a file stands twice; give each file once\n")
     assert not (tmp_path / "all.jsonl").exists()

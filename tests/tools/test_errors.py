@@ -11,7 +11,7 @@ import pytest
 
 from src.records import SPLITS, Example, write_examples, write_predictions
 from tests.rows import label, sure, tags, words, write
-from tests.tools.conftest import Command
+from tests.tools.conftest import Tool
 
 TOKENS = ["הוא", "שבר", "שתיקה"]
 ROWS = [
@@ -30,8 +30,8 @@ def file(tmp_path: Path) -> Path:
     )
 
 
-def test_categories_by_group_and_length_and_the_surest_mistakes(command: Command, file: Path) -> None:
-    ended = command("errors", file)
+def test_categories_by_group_and_length_and_the_surest_mistakes(tool: Tool, file: Path) -> None:
+    ended = tool("errors", file)
     assert (ended.status, ended.err) == (0, "")
     parts = [[" ".join(line.split()) for line in part.splitlines()] for part in ended.out.split("\n\n")]
     assert parts == [
@@ -68,8 +68,8 @@ def test_categories_by_group_and_length_and_the_surest_mistakes(command: Command
     assert {"span: categories", "PERFECT 1 (33.3%)", "MISS 1 (33.3%)", "= DETECTION 1 (33.3%)"} <= set(parts[5])
 
 
-def test_json_holds_the_same(command: Command, file: Path) -> None:
-    found = json.loads(command("errors", file, "--json").out)
+def test_json_holds_the_same(tool: Tool, file: Path) -> None:
+    found = json.loads(tool("errors", file, "--json").out)
     assert list(found) == ["cls", "span"]
     assert found["cls"]["test"]["categories"] == {"CORRECT": 1, "FALSE_POSITIVE": 2}
     assert found["cls"]["test"]["by_span_length"] == {}
@@ -80,33 +80,33 @@ def test_json_holds_the_same(command: Command, file: Path) -> None:
     }  # fmt: skip
 
 
-def test_sentences_come_from_the_folder_that_prepare_wrote(command: Command, file: Path, tmp_path: Path) -> None:
+def test_sentences_come_from_the_folder_that_prepare_wrote(tool: Tool, file: Path, tmp_path: Path) -> None:
     pairs = {"test": [Example(id="1", text="ראשון", text_pair="שני", split="test")],
              "unseen": [Example(id="4", text="רביעי", split="unseen")]}  # fmt: skip
     for split in SPLITS:
         write_examples(tmp_path / f"data/{split}.jsonl", pairs.get(split, []))
-    found = json.loads(command("errors", file, "--data", tmp_path / "data", "--json").out)
+    found = json.loads(tool("errors", file, "--data", tmp_path / "data", "--json").out)
     texts = {(split, row["id"]): row["text"] for split in found["cls"] for row in found["cls"][split]["most_confident"]}
     assert texts == {("test", "1"): "ראשון | שני", ("test", "2"): "", ("unseen", "4"): "רביעי"}
     assert found["span"]["test"]["most_confident"][0]["text"] == "הוא שבר שתיקה"  # 3 is not among the data
-    ended = command("errors", file, "--data", tmp_path / "none")
+    ended = tool("errors", file, "--data", tmp_path / "none")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "none/train.jsonl does not exist" in ended.err
 
 
 @pytest.mark.parametrize(("limit", "shown"), [(0, []), (1, ["1"]), (2, ["1", "2"])])
-def test_as_many_mistakes_are_shown_as_asked_for(limit: int, shown: list[str], command: Command, file: Path) -> None:
-    found = json.loads(command("errors", file, "--json", "--limit", limit).out)["cls"]["test"]
+def test_as_many_mistakes_are_shown_as_asked_for(limit: int, shown: list[str], tool: Tool, file: Path) -> None:
+    found = json.loads(tool("errors", file, "--json", "--limit", limit).out)["cls"]["test"]
     assert [row["id"] for row in found["most_confident"]] == shown
 
 
-def test_a_limit_below_zero_is_refused(command: Command, file: Path) -> None:
-    assert command("errors", file, "--limit", "-1") == (2, "", "error: --limit is -1; it must be 0 or more\n")
+def test_a_limit_below_zero_is_refused(tool: Tool, file: Path) -> None:
+    assert tool("errors", file, "--limit", "-1") == (2, "", "error: --limit is -1; it must be 0 or more\n")
 
 
-def test_files_of_others_have_neither_sentences_nor_confidence(command: Command, tmp_path: Path) -> None:
+def test_files_of_others_have_neither_sentences_nor_confidence(tool: Tool, tmp_path: Path) -> None:
     rows = [label("1", "a", "b"), label("2", "c", "c"), words("1", "OBI", "OOB"), words("2", "OO", "OO", split="dev")]
-    ended = command(
+    ended = tool(
         "errors", write(tmp_path / "theirs.jsonl", rows, ("id", "split", "group", "task", "gold", "predicted"))
     )
     assert (ended.status, ended.err) == (0, "")
@@ -116,12 +116,12 @@ def test_files_of_others_have_neither_sentences_nor_confidence(command: Command,
     assert "by group" not in ended.out
 
 
-def test_rows_without_gold_are_no_mistakes(command: Command, tmp_path: Path) -> None:
+def test_rows_without_gold_are_no_mistakes(tool: Tool, tmp_path: Path) -> None:
     write_predictions(
         tmp_path / "a/a.jsonl", [sure("1", None, 0.9), replace(words("1", None, "OB"), predicted=tags("OB"))]
     )
-    assert json.loads(command("errors", tmp_path / "a", "--json").out) == {"cls": {}, "span": {}}
-    assert command("errors", tmp_path / "a").status == 0
+    assert json.loads(tool("errors", tmp_path / "a", "--json").out) == {"cls": {}, "span": {}}
+    assert tool("errors", tmp_path / "a").status == 0
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_rows_without_gold_are_no_mistakes(command: Command, tmp_path: Path) -> 
     [(None, "does not exist"), ("{", "line 1 is no Prediction"), ('{"id": "1"}\n', "field 'split' is missing")],
 )
 def test_a_file_that_is_none_is_one_line_and_status_2(
-    content: str | None, message: str, command: Command, tmp_path: Path
+    content: str | None, message: str, tool: Tool, tmp_path: Path
 ) -> None:
     if content is not None:
         (tmp_path / "bad.jsonl").write_text(content)
-    ended = command("errors", tmp_path / "bad.jsonl")
+    ended = tool("errors", tmp_path / "bad.jsonl")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert ended.err.startswith(f"error: {tmp_path / 'bad.jsonl'}")
     assert message in ended.err

@@ -18,7 +18,7 @@ import pytest
 from src.records import Example, Prediction, read_predictions, write_predictions
 from src.tasks import cls, span
 from src.words import spans_of, tags_of
-from tests.conftest import Command
+from tests.tools.conftest import Tool
 
 LABELS = ["Literal", "Figurative"]
 
@@ -110,11 +110,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
 def test_every_figure_has_drawn_and_the_console_is_silent(
-    predictions: Path, prepared: Path, pages: Path, command: Command, browser: Browser, width: int
+    predictions: Path, prepared: Path, pages: Path, tool: Tool, browser: Browser, width: int
 ) -> None:
     out = pages / "report.html"
     if not out.exists():
-        assert command("tools.report", *systems(predictions), "--data", prepared, "--out", out).status == 0
+        assert tool("report", *systems(predictions), "--data", prepared, "--out", out).status == 0
     found, console = browser(out, width)
     assert console == []
     assert found["requests"] == []
@@ -144,7 +144,7 @@ def test_a_fault_of_a_page_would_be_seen(pages: Path, browser: Browser) -> None:
     assert found["figures"] == [{"id": "x", "width": 0, "height": 0, "shapes": 0, "text": []}]
 
 
-def test_what_stands_in_predictions_is_text_and_never_runs(tmp_path: Path, command: Command, browser: Browser) -> None:
+def test_what_stands_in_predictions_is_text_and_never_runs(tmp_path: Path, tool: Tool, browser: Browser) -> None:
     evil = '<script>document.title = "owned"</script><img src=x onerror="document.title=1"> $x_{$'
     rows = [
         {"id": f"{evil}{i}", "split": "test", "group": f"{evil}{i % 2}", "task": "span", "gold": ["B-X", "O"],
@@ -153,23 +153,23 @@ def test_what_stands_in_predictions_is_text_and_never_runs(tmp_path: Path, comma
     ]  # fmt: skip
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     system = f"<script>throw 1</script>$_{{$={tmp_path / 'a.jsonl'}"
-    ended = command("tools.report", "--predictions", system, "--out", tmp_path / "r.html")
+    ended = tool("report", "--predictions", system, "--out", tmp_path / "r.html")
     assert ended.status == 0, ended.err
     found, console = browser(tmp_path / "r.html", 1280)
     assert (found["title"], console) == ("Predictions", [])
     assert "document.title" in json.dumps(found["figures"])
 
 
-def test_two_reports_of_the_same_are_equal_byte_for_byte(predictions: Path, tmp_path: Path, command: Command) -> None:
+def test_two_reports_of_the_same_are_equal_byte_for_byte(predictions: Path, tmp_path: Path, tool: Tool) -> None:
     for name in ("a", "b"):
-        assert command("tools.report", *systems(predictions), "--out", tmp_path / f"{name}.html").status == 0
+        assert tool("report", *systems(predictions), "--out", tmp_path / f"{name}.html").status == 0
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-def test_tables_and_figures_for_a_paper(predictions: Path, tmp_path: Path, command: Command) -> None:
+def test_tables_and_figures_for_a_paper(predictions: Path, tmp_path: Path, tool: Tool) -> None:
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / "mine.txt").write_text("stays")
-    ended = command("tools.report", *systems(predictions), "--out", tmp_path / "r.html",
+    ended = tool("report", *systems(predictions), "--out", tmp_path / "r.html",
                     "--latex", tmp_path / "paper", "--figures", tmp_path / "paper")  # fmt: skip
     assert ended.status == 0
     written = {Path(line).name for line in ended.out.splitlines()}
@@ -182,8 +182,8 @@ def test_tables_and_figures_for_a_paper(predictions: Path, tmp_path: Path, comma
     assert r"f1\_macro" in means
 
 
-def test_figures_of_the_report_say_what_the_rows_say(predictions: Path, tmp_path: Path, command: Command) -> None:
-    assert command("tools.report", *systems(predictions), "--out", tmp_path / "r.html").status == 0
+def test_figures_of_the_report_say_what_the_rows_say(predictions: Path, tmp_path: Path, tool: Tool) -> None:
+    assert tool("report", *systems(predictions), "--out", tmp_path / "r.html").status == 0
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     rows = [row for seed in (1, 2) for row in read_predictions(predictions / f"poor-{seed}.jsonl")]
     tests = [row for row in rows if row.task == "cls" and row.split == "test"]
@@ -201,10 +201,10 @@ def test_figures_of_the_report_say_what_the_rows_say(predictions: Path, tmp_path
     ],
 )
 def test_what_cannot_be_reported_on_is_said_in_one_line(
-    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    tmp_path: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ended = command("tools.report", *arguments)
+    ended = tool("report", *arguments)
     assert ended.status == 2
     assert ended.err.count("\n") == 1
     assert message in ended.err

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 from src.records import Prediction, write_predictions
 from tests.conftest import ROOT, Ended
 from tests.rows import LABELS, REQUIRED, label, sure, words, write
-from tests.tools.conftest import Command
+from tests.tools.conftest import Tool
 
 JOINT = [
     sure("1", "Literal", 0.1, group="שבר שתיקה"), sure("2", "Literal", 0.8, group="שבר שתיקה"),
@@ -27,9 +27,9 @@ JOINT = [
 ]  # fmt: skip
 
 
-def test_a_joint_file_has_all_metrics_of_each_task_split_and_group(command: Command, tmp_path: Path) -> None:
+def test_a_joint_file_has_all_metrics_of_each_task_split_and_group(tool: Tool, tmp_path: Path) -> None:
     path = write(tmp_path / "joint.jsonl", JOINT)
-    ended = command("score", path)
+    ended = tool("score", path)
     assert (ended.status, ended.err) == (0, "")
     found = [" ".join(line.split()) for line in ended.out.splitlines()]
     for line in (
@@ -40,10 +40,10 @@ def test_a_joint_file_has_all_metrics_of_each_task_split_and_group(command: Comm
         assert line in found, line
 
 
-def test_json_and_csv_hold_the_same_figures(command: Command, tmp_path: Path) -> None:
+def test_json_and_csv_hold_the_same_figures(tool: Tool, tmp_path: Path) -> None:
     path = write(tmp_path / "joint.jsonl", JOINT)
-    whole = json.loads(command("score", path, "--json").out)[str(path)]
-    table = list(csv.DictReader(io.StringIO(command("score", path, "--csv").out)))
+    whole = json.loads(tool("score", path, "--json").out)[str(path)]
+    table = list(csv.DictReader(io.StringIO(tool("score", path, "--csv").out)))
     assert list(table[0]) == ["file", "task", "split", "group", "metric", "value"]
     values = {(row["task"], row["split"], row["group"], row["metric"]): float(row["value"]) for row in table}
     assert {row["file"] for row in table} == {str(path)}
@@ -56,49 +56,49 @@ def test_json_and_csv_hold_the_same_figures(command: Command, tmp_path: Path) ->
     assert cls["calibration"]["ece"] == pytest.approx((abs(2 - 0.9 - 0.9) + 0.8) / 3)
 
 
-def test_files_with_the_required_fields_alone_and_unknown_ones_are_scored(command: Command, tmp_path: Path) -> None:
+def test_files_with_the_required_fields_alone_and_unknown_ones_are_scored(tool: Tool, tmp_path: Path) -> None:
     rows = [label("1", "Literal", "Literal"), label("2", "Figurative", "Literal"), words("1", "OBI", "OBI")]
     lines = [{name: getattr(row, name) for name in REQUIRED} for row in rows]
     path = tmp_path / "theirs.jsonl"
     path.write_text("".join(json.dumps(line | {"model": "theirs", "loss": [1]}) + "\n" for line in lines))
-    found = json.loads(command("score", path, "--json").out)[str(path)]
+    found = json.loads(tool("score", path, "--json").out)[str(path)]
     assert found["cls"]["splits"]["test"]["scores"]["accuracy"] == 0.5
     assert found["cls"]["splits"]["test"]["calibration"] is None
     assert "ece" not in found["cls"]["splits"]["test"]["scores"]
     assert found["span"]["splits"]["test"]["scores"]["span_f1"] == 1.0
 
 
-def test_each_file_is_scored_by_itself_and_a_folder_as_one(command: Command, tmp_path: Path) -> None:
+def test_each_file_is_scored_by_itself_and_a_folder_as_one(tool: Tool, tmp_path: Path) -> None:
     for i, rows in enumerate((JOINT[:3], JOINT[3:])):
         write(tmp_path / f"own/{i}.jsonl", rows)
     whole = write(tmp_path / "whole.jsonl", JOINT)
     first = tmp_path / "own/0.jsonl"
-    found = json.loads(command("score", first, tmp_path / "own", whole, "--json").out)
+    found = json.loads(tool("score", first, tmp_path / "own", whole, "--json").out)
     assert list(found) == [str(first), str(tmp_path / "own"), str(whole)]
     assert found[str(tmp_path / "own")] == found[str(whole)]
     assert list(found[str(first)]["cls"]["splits"]) == ["test"]
-    text = command("score", first, whole).out
+    text = tool("score", first, whole).out
     assert text.count("metric ") == 3
     assert f"\n\n{whole}: cls" in text
 
 
-def test_the_number_of_resamples_can_be_chosen(command: Command, tmp_path: Path) -> None:
+def test_the_number_of_resamples_can_be_chosen(tool: Tool, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [sure(i, LABELS[i % 2], [0.9, 0.4, 0.2][i % 3]) for i in range(40)])
     few, many = (
-        json.loads(command("score", path, "--json", *more).out)[str(path)]["cls"]["splits"]["test"]["scores"]
+        json.loads(tool("score", path, "--json", *more).out)[str(path)]["cls"]["splits"]["test"]["scores"]
         for more in (["--bootstrap-samples", "3"], [])
     )
     assert few["f1_macro"] == many["f1_macro"]
     assert few["f1_macro_interval"] != many["f1_macro_interval"]
-    ended = command("score", path, "--bootstrap-samples", "0")
+    ended = tool("score", path, "--bootstrap-samples", "0")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == "error: --bootstrap-samples is 0; it must be 1 or more\n"
 
 
-def test_what_is_not_text_in_latin_letters_stays_readable(command: Command, tmp_path: Path) -> None:
+def test_what_is_not_text_in_latin_letters_stays_readable(tool: Tool, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", JOINT)
     for form in ("--json", "--csv"):
-        assert "שבר שתיקה" in command("score", path, form).out
+        assert "שבר שתיקה" in tool("score", path, form).out
 
 
 BAD = {
@@ -131,21 +131,21 @@ BAD = {
 
 @pytest.mark.parametrize(("line", "message"), BAD.values(), ids=BAD)
 def test_a_row_that_breaks_the_schema_is_named_by_file_and_line(
-    line: str, message: str, command: Command, tmp_path: Path
+    line: str, message: str, tool: Tool, tmp_path: Path
 ) -> None:
     good = write(tmp_path / "good.jsonl", [label("1", "a", "a")])
     bad = tmp_path / "bad.jsonl"
     bad.write_text(good.read_text() + line + "\n")
-    ended = command("score", good, bad)
+    ended = tool("score", good, bad)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert ended.err.startswith(f"error: {bad}, line 2")
     assert message in ended.err
 
 
-def test_what_is_not_there_is_one_line_and_status_2(command: Command, tmp_path: Path) -> None:
+def test_what_is_not_there_is_one_line_and_status_2(tool: Tool, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for path, message in ((tmp_path / "none.jsonl", "does not exist"), (tmp_path / "empty", "is a folder without a")):
-        ended = command("score", path)
+        ended = tool("score", path)
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
         assert ended.err.startswith(f"error: {path} {message}")
 
@@ -158,10 +158,10 @@ def many_rows(count: int) -> list[Prediction]:
     return rows + [words(i, "OBIO", str(draw.choice(["OBIO", "OBOO"])), group=f"g{i % 300}") for i in range(count)]
 
 
-def test_thousands_of_rows_in_hundreds_of_groups_are_scored(command: Command, tmp_path: Path) -> None:
+def test_thousands_of_rows_in_hundreds_of_groups_are_scored(tool: Tool, tmp_path: Path) -> None:
     rows = many_rows(3000)
     write_predictions(tmp_path / "many.jsonl", rows)
-    ended = command("score", tmp_path / "many.jsonl", "--json", "--bootstrap-samples", "200")
+    ended = tool("score", tmp_path / "many.jsonl", "--json", "--bootstrap-samples", "200")
     [found] = json.loads(ended.out).values()
     split = found["cls"]["splits"]["test"]
     assert (split["rows"], len(split["groups"]), sum(group["rows"] for group in split["groups"].values())) == (
