@@ -4,9 +4,10 @@ The file that corpus.yaml names is the table of annotations: post_id, criterion,
 its text (evidence) or in characters of the post (start, end; ends exclusive), or none. Several rows of one post and
 criterion are several pieces of evidence. Beside it lie posts.csv (post_id, text) and criteria.json ({criterion: text}).
 
-The text of the criterion and the post are the pair; the label is the status, the group the post. Evidence that is not
-in the post is remarked on and left out. A criterion that is met without any evidence that was located gives no target
-for evidence; one that is not met gives the target that there is none.
+The text of the criterion and the post are the pair; the label is the status, the group the criterion, so that each
+criterion has scores of its own (`inseparable: text_pair` keeps a post in one split). Evidence that is not in the post is
+remarked on and left out. A criterion that is met without any evidence that was located gives no target for evidence;
+one that is not met gives the target that there is none.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from src.errors import UserError
 from src.files import read_json
 from src.records import Example
 
-COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "post_id", "label": "status",
+COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "criterion", "label": "status",
            "answers": "evidence"}  # fmt: skip
 REQUIRED = ("post_id", "criterion", "status")
 Pair = tuple[str, str]  # a post and a criterion, by their names
@@ -106,7 +107,7 @@ def _row(path: Path, post: str, criterion: str, found: list[tuple[int, Cells]], 
         id=f"{post}/{criterion}",
         text=nfc(question),
         text_pair=nfc(text),
-        group=post,
+        group=criterion,
         label=status,
         answers=answers if answers or (status == "0" and _has_evidence(cells)) else None,
         split="",

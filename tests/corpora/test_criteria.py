@@ -34,13 +34,13 @@ def found(folder: Path) -> dict[str, Example]:
     return {row.example.id: row.example for row in rows_of(folder)}
 
 
-def test_a_criterion_and_a_post_are_a_pair_with_the_status_as_label_and_the_post_as_group(folder: Path) -> None:
+def test_a_criterion_and_a_post_are_a_pair_with_the_status_as_label_and_the_criterion_as_group(folder: Path) -> None:
     examples = found(folder)
     assert list(examples) == ["p1/sleep", "p1/joy", "p2/sleep", "p2/joy", "p3/sleep", "p3/joy", "p4/sleep", "p4/joy"]
     example = examples["p1/sleep"]
     assert example.text == "The writer has trouble sleeping."
     assert (example.text_pair or "").startswith("I have not slept for a week.")
-    assert (example.label, example.group) == ("present", "p1")
+    assert (example.label, example.group) == ("present", "sleep")
     assert examples["p2/joy"].label == "absent"
 
 
@@ -84,9 +84,22 @@ def test_prepare_counts_and_lists_what_was_not_found_and_parts_no_post(
     data = json.loads((tmp_path / "data.json").read_text(encoding="utf-8"))
     assert data["remarks"]["count"] == 1
     assert "'I lie awake until 4'" in data["remarks"]["listed"][0]
-    posts = [{row.group for row in read_examples(tmp_path / "out" / f"{name}.jsonl")} for name in SPLITS[:3]]
+    posts = [{row.text_pair for row in read_examples(tmp_path / "out" / f"{name}.jsonl")} for name in SPLITS[:3]]
     assert sorted(map(len, posts)) == [1, 1, 2]
     assert len(set().union(*posts)) == 4
+
+
+def test_whole_criteria_cannot_be_kept_together_where_that_parts_a_post(
+    folder: Path, stage: Callable[..., Ended], params_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    params = params_file(
+        {"prepare.group_by": "group", "prepare.validation_fraction": 0.0, "prepare.test_fraction": 0.5}
+    )
+    ended = stage("prepare", "--params", params, "--corpus", folder, "--out", tmp_path / "out",
+                  "--statistics", tmp_path / "data.json")  # fmt: skip
+    assert ended.status == 2
+    assert "this row is in test" in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

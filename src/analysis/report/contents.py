@@ -153,11 +153,8 @@ def _figures(
     metric = TASKS[task].primary_metric
     means = {name: {column: system.row.scores[column] for column in SPLITS} for name, system in systems.items()}
     if any(found for columns in means.values() for found in columns.values()):
-        yield (
-            "generalisation",
-            "Seen beside unseen groups; bars: mean and one standard deviation over runs",
-            (figures.generalisation(means, baselines, metric)),
-        )
+        caption = "Seen beside unseen groups; bars: mean and one standard deviation over runs"
+        yield "generalisation", caption, figures.generalisation(means, baselines, metric)
     if any(len(system.materials) > 1 for system in systems.values()):
         yield "seeds", "Every run: how much of a difference is the seed?", figures.seeds(_per_run(systems), metric)
     histories = {run: m.history for system in systems.values() for run, m in system.runs() if m.history}
