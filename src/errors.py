@@ -27,13 +27,17 @@ def run(main: Callable[[], None]) -> None:
     """Runs a command's main function; a UserError ends it with one line on standard error and exit status 2."""
     try:
         main()
-        sys.stdout.flush()  # a closed pipe shows here, and not as Python ends
+        if sys.stdout:  # None where it was closed
+            sys.stdout.flush()  # a closed pipe shows here, and not as Python ends
     except UserError as error:
         print(f"error: {' '.join(line.strip() for line in str(error).splitlines() if line.strip())}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # of `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
         sys.exit(141)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("error: interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(130)

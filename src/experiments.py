@@ -6,6 +6,7 @@ Nothing is checked out; the workspace and a running queue stay as they are.
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,7 +188,20 @@ def _reason(log: Path | None) -> str:
     own = [line for line in lines if line and not line.startswith("ERROR:")]
     errors = [line for line in own if re.match(r"error:|[\w.]*(Error|Exception|Interrupt)\b", line)]
     reasons = errors or own or ["its log is empty"]
-    return reasons[-1][:200].rstrip(".")
+    return textwrap.shorten(reasons[-1], 200, placeholder=" …").rstrip(".")
+
+
+def changed_stages() -> list[str]:
+    """Returns the stages whose results are not those of the workspace as it is.
+
+    Raises:
+        UserError: this is no DVC repository.
+    """
+    try:
+        with Repo() as repo:
+            return sorted(repo.status())
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(f"DVC cannot say whether the results are up to date: {error}") from error
 
 
 @contextmanager

@@ -31,8 +31,17 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields the path of a file to write that takes the place of `path` when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yields the path of a file to write that takes the place of `path` when the block ends without an error.
+
+    Raises:
+        UserError: `path` is a folder or a device, or cannot be where it is.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file that could be replaced; name another")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}: {error.filename}") from error
     temporary = path.with_name(f".{path.name}.partial")
     try:
         yield temporary

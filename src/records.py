@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -49,6 +49,7 @@ class Prediction:
         correct: gold equals predicted, or one of the answers; None without gold.
         probabilities: {label: p} (cls), or p of the predicted tag per word (span).
         tokens, gold_spans, predicted_spans: span only; spans are [start, end, label], in characters, ends exclusive.
+        labels: cls only: the closed label set, of the file that the row was read from; it is not written.
         text, score, null_score, gold_texts: evidence only; what is predicted ("": no answer), the score of the best
             answer, that of having none, and the texts of the gold answers.
     """
@@ -64,6 +65,7 @@ class Prediction:
     tokens: list[str] | None = None
     gold_spans: list[list[Any]] | None = None
     predicted_spans: list[list[Any]] | None = None
+    labels: tuple[str, ...] | None = None
     text: str | None = None
     score: float | None = None
     null_score: float | None = None
@@ -98,7 +100,8 @@ def as_line(row: Prediction) -> str:
     Raises:
         ValueError: a figure is NaN or infinite.
     """
-    present = {name: value for name, value in asdict(row).items() if name in REQUIRED or value is not None}
+    values = {name: value for name, value in asdict(row).items() if name != "labels"}
+    present = {name: value for name, value in values.items() if name in REQUIRED or value is not None}
     return json.dumps(present, ensure_ascii=False, allow_nan=False)
 
 
@@ -218,7 +221,23 @@ def read_predictions(path: Path) -> list[Prediction]:
             rows.append(row)
     if not rows:
         raise UserError(f"{path} holds no predictions")
-    return rows
+    return with_labels(rows, label_set(rows))
+
+
+def label_set(rows: Iterable[Prediction]) -> tuple[str, ...]:
+    """Returns the labels of rows of cls: those of the probabilities in their order, then others that occur, sorted."""
+    known: dict[str, None] = {}
+    occurring: set[str] = set()
+    for row in rows:
+        if row.task == "cls":
+            known |= dict.fromkeys((*(row.labels or ()), *(row.probabilities or ())))
+            occurring |= {label for label in (row.gold, row.predicted) if label is not None}
+    return (*known, *sorted(occurring - known.keys()))
+
+
+def with_labels(rows: Iterable[Prediction], labels: tuple[str, ...]) -> list[Prediction]:
+    """Gives rows of cls a label set, so that any part of them is scored over the same labels."""
+    return [replace(row, labels=labels) if row.task == "cls" else row for row in rows]
 
 
 def _prediction(place: str, found: dict[str, Any]) -> Prediction:
@@ -250,7 +269,10 @@ def _read(path: Path, kind: str, record: TypeAdapter[R]) -> Iterator[tuple[int, 
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield number, record.validate_json(line.decode("utf-8"))
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                if not text.strip():
+                    raise UserError(f"{path}, line {number} is no {kind}: it is empty")
+                yield number, record.validate_json(text)
             except UnicodeDecodeError as error:
                 raise UserError(f"{path}, line {number} is not UTF-8: {error.reason}") from error
             except ValidationError as error:

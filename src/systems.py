@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from src.errors import UserError
-from src.records import Prediction, read_predictions
+from src.records import Prediction, label_set, read_predictions, with_labels
 
 Runs = dict[str, list[Prediction]]  # {seed: rows}
 
@@ -24,7 +24,10 @@ def read(systems: Sequence[str]) -> dict[str, Runs]:
         if name in found:
             raise UserError(f"system '{name}' stands twice; one pattern may match all its runs")
         found[name] = runs(pattern)
-    return found
+    labels = label_set(row for by_seed in found.values() for rows in by_seed.values() for row in rows)
+    return {
+        name: {seed: with_labels(rows, labels) for seed, rows in by_seed.items()} for name, by_seed in found.items()
+    }
 
 
 def runs(pattern: str) -> Runs:
@@ -49,11 +52,15 @@ def runs(pattern: str) -> Runs:
 
 
 def _wild(pattern: str, path: str) -> str:
-    """What stands for the wildcards of a pattern; the whole path where they are of a rarer kind.
+    """What stands for the wildcards of a pattern.
 
-    >>> _wild("runs/ours-*/seed?.jsonl", "runs/ours-big/seed7.jsonl")
+    >>> _wild("runs/ours-*/seed[0-9].jsonl", "runs/ours-big/seed7.jsonl")
     'big 7'
     """
-    wild = {"*": "([^/]*)", "?": "([^/])"}
-    match = re.fullmatch("".join(wild.get(character, re.escape(character)) for character in pattern), path)
+    parts = re.split(r"(\*\*|\*|\?|\[[^]]+\])", pattern)
+    wild = {"**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
+    classes = {part: f"({part.replace('[!', '[^')})" for part in parts if part.startswith("[")}
+    if path == pattern:
+        return ""  # it exists under this name, brackets and all
+    match = re.fullmatch("".join((wild | classes).get(part, re.escape(part)) for part in parts), path)
     return " ".join(match.groups()) if match else path

@@ -74,7 +74,9 @@ def test_no_examples_are_an_empty_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", [CLS, SPAN, EVIDENCE], ids=["cls", "span", "evidence"])
 def test_predictions_come_back_as_they_were_written(tmp_path: Path, row: Prediction) -> None:
     write_predictions(tmp_path / "a.jsonl", [row])
-    assert read_predictions(tmp_path / "a.jsonl") == [row]
+    (found,) = read_predictions(tmp_path / "a.jsonl")
+    assert replace(found, labels=None) == row
+    assert found.labels == (("Literal", "Figurative") if row is CLS else None)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             {"big 1": "big/seed1.jsonl", "big 2": "big/seed2.jsonl", "small 1": "small/seed1.jsonl"},
         ),
         ("runs/ours-1.jsonl", {"": "ours-1.jsonl"}),
-        ("runs/ours-[12].jsonl", {"runs/ours-1.jsonl": "ours-1.jsonl"}),
+        ("runs/ours-[12].jsonl", {"1": "ours-1.jsonl"}),
     ],
 )
 def test_a_run_is_named_by_what_stands_for_the_wildcards(pattern: str, expected: dict[str, str]) -> None:

@@ -23,6 +23,11 @@ def align(systems: Mapping[str, Sequence[Prediction]]) -> dict[str, list[Predict
             alone = {first: reference.keys() - table.keys(), name: table.keys() - reference.keys()}
             differ = "; ".join(f"{len(keys)} in {own} alone ({_names(keys)})" for own, keys in alone.items() if keys)
             raise UserError(f"{first} and {name} are not of the same rows: {differ}. Score both on the same data")
+        if any((row.gold_texts is None) != (reference[key].gold_texts is None) for key, row in table.items()):
+            raise UserError(
+                f"one of {first} and {name} has the texts of the gold answers (gold_texts) and is scored by words, the "
+                "other by characters; give both or neither"
+            )
         unequal = [key for key, row in table.items() if row.gold != reference[key].gold]
         if unequal:
             raise UserError(f"{first} and {name} have another gold for the same row: {_names(unequal)}")

@@ -197,11 +197,20 @@ def _by_task(runs: Sequence[Run], warnings: list[str]) -> dict[str, list[Run]]:
     found: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         for task in str(run.params.get("task")).split("+"):
-            if task in TASKS and any(score(run.scores.get(task), task, column) is not None for column in SPLITS):
+            if task in TASKS and _is_scored(run.scores.get(task), TASKS[task].primary_metric):
                 found[task].append(run)
             else:
-                warnings.append(f"{run.name} has no scores of task {task} and is left out")
+                warnings.append(f"{run.name} has no scores of task {task or '(no row has gold)'} and is left out")
     return found
+
+
+def _is_scored(splits: Any, metric: str) -> bool:
+    found = splits.values() if isinstance(splits, Mapping) else []
+    return any(isinstance(split, Mapping) and _number(split.get(metric)) for split in found)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _one_per_key(runs: Sequence[Run], over: Sequence[str], warnings: list[str]) -> list[Run]:
@@ -254,27 +263,23 @@ def score(system: Any, task: str, column: str) -> float | None:
         value = system["gap_absolute"] if column == "gap" else system[SPLITS[column]][TASKS[task].primary_metric]
     except (KeyError, TypeError):
         return None
-    known = isinstance(value, int | float) and math.isfinite(value)
-    return float(value) if known else None
+    return float(value) if _number(value) else None
 
 
 def _with_best(rows: Sequence[Row], blocks: Sequence[Key]) -> list[Row]:
-    """Marks the best means; a row that is alone in its block has nothing to be better than."""
-    highest: dict[Key, float] = {}
+    """Marks the best means; one that is alone in its block and column has nothing to be better than."""
+    means: dict[Key, list[float]] = defaultdict(list)
     for row, block in zip(rows, blocks, strict=True):
         for column in SPLITS:
             if found := row.scores[column]:
-                highest[*block, column] = max(found.mean, highest.get((*block, column), -math.inf))
-    rivals = Counter(blocks)
+                means[*block, column].append(found.mean)
+
+    def is_best(row: Row, key: Key) -> bool:
+        found = row.scores[key[-1]]
+        return found is not None and len(means[key]) > 1 and found.mean == max(means[key])
+
     return [
-        replace(
-            row,
-            best=frozenset(
-                column
-                for column in SPLITS
-                if rivals[block] > 1 and (found := row.scores[column]) and found.mean == highest[*block, column]
-            ),
-        )
+        replace(row, best=frozenset(column for column in SPLITS if is_best(row, (*block, column))))
         for row, block in zip(rows, blocks, strict=True)
     ]
 
@@ -291,17 +296,22 @@ def _named(rows: Sequence[Row]) -> list[Row]:
 
 
 def _unequal(rows: Sequence[Row]) -> list[str]:
-    """Says which groups lack a seed that another has: their means are not over the same."""
-    every = {tuple(values.values()): values for row in rows for values in row.over}
-    lacking: dict[Key, list[str]] = defaultdict(list)
+    """Says which groups lack a seed that another on the same data has: their means are not over the same."""
+    rivals: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
-        own = [tuple(values.values()) for values in row.over]
-        if missing := tuple(key for key in sorted(every, key=_order) if key not in own):
-            lacking[missing].append(f"{row.task} ({spelled(row.settings)})" if row.settings else row.task)
-    return [
-        f"groups have unequal runs: no run of {'; '.join(spelled(every[key]) for key in missing)} in {', '.join(found)}"
-        for missing, found in lacking.items()
-    ]
+        rivals[row.task, data(row)].append(row)
+    lines = []
+    for group in rivals.values():
+        every = {tuple(values.values()): values for row in group for values in row.over}
+        lacking: dict[Key, list[str]] = defaultdict(list)
+        for row in group:
+            own = [tuple(values.values()) for values in row.over]
+            if missing := tuple(key for key in sorted(every, key=_order) if key not in own):
+                lacking[missing].append(f"{row.task} ({spelled(row.settings)})" if row.settings else row.task)
+        for missing, found in lacking.items():
+            absent = "; ".join(spelled(every[key]) for key in missing)
+            lines.append(f"groups have unequal runs: no run of {absent} in {', '.join(found)}")
+    return lines
 
 
 def _other_sources(runs: Sequence[Run]) -> list[str]:

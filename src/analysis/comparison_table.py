@@ -12,7 +12,7 @@ from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
 LEVELS = (0.05, 0.01, 0.001)  # of significance: one, two, three stars
 TRAINED_ON = "trained on"  # the heading of the parameter `task`, beside the task that a row is about
 PAIRS = ("task", "split", "metric", "first", "second", "difference", "95 %", "test", "p", "seeds", "t-test p", "d_z")
-NOTE = "p: corrected by Holm; * < .05, ** < .01, *** < .001"
+NOTE = "p: corrected by Holm; * < .05, ** < .01, *** < .001; mcnemar: of being correct, bootstrap: of the metric"
 
 
 def render(comparison: Comparison, pairs: Sequence[Pair], style: Style) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from src.records import Prediction
+from src.records import Prediction, label_set
 from src.words import spans_of
 
 NEGATIVE = "literal"  # the label that is no positive, whatever its place among two labels
@@ -122,11 +122,13 @@ def spelt(row: Prediction, answer: Any) -> str:
 
 
 def _of_labels(rows: Sequence[Prediction]) -> list[str]:
-    labels = dict.fromkeys(label for row in rows for label in row.probabilities or ())
-    labels |= dict.fromkeys(sorted({label for row in rows for label in (row.gold, row.predicted)}))
-    if len(labels) > 2:
+    """Needs to know which of two labels is the negative one: literal, or the first where there are probabilities."""
+    labels = label_set(rows)
+    negative = next((label for label in labels if label.casefold() == NEGATIVE), None)
+    if negative is None and any(row.probabilities for row in rows):
+        negative = labels[0]
+    if len(labels) > 2 or negative is None:
         return ["CORRECT" if row.correct else f"{row.gold}->{row.predicted}" for row in rows]
-    negative = next((label for label in labels if label.casefold() == NEGATIVE), next(iter(labels)))
     wrong = {True: "FALSE_POSITIVE", False: "FALSE_NEGATIVE"}
     return ["CORRECT" if row.correct else wrong[row.gold == negative] for row in rows]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from src.records import SPLITS, Prediction
+from src.records import SPLITS, Prediction, label_set
 from src.tasks import TASKS, Task
 
 MOST_WEIGHTS = 10_000_000  # held at once when rows are resampled: 80 MB
@@ -87,8 +87,7 @@ def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> 
 def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
     """Counts (gold, predicted) over the full label set."""
     pairs = task.confusion(rows)
-    known = dict.fromkeys(label for row in rows if isinstance(row.probabilities, dict) for label in row.probabilities)
-    labels = [*known, *sorted({label for pair in pairs for label in pair} - known.keys())]
+    labels = list(label_set(rows)) or sorted({label for pair in pairs for label in pair})
     counts = dict.fromkeys(((gold, predicted) for gold in labels for predicted in labels), 0)
     for pair in pairs:
         counts[pair] += 1

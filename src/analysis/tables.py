@@ -34,6 +34,7 @@ class Style(NamedTuple):
 
 
 def _text(lines: Lines) -> str:
+    lines = [[" ".join(cell.split()) for cell in line] for line in lines]  # a name may have a line break
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     heading, *rest = lines
     lines = [heading, ["-" * width for width in widths], *rest]

@@ -65,11 +65,11 @@ def try_read(folder: Path, corpus: Corpus) -> Iterator[Found]:
             yield found if isinstance(found, UserError) else _named(found, corpus, name)
 
 
-def stream(path: Path, corpus: Corpus) -> Iterator[Found]:
+def stream(path: Path, corpus: Corpus, *, targets: bool = False) -> Iterator[Found]:
     """Yields the rows of one file that lies anywhere, in constant memory (csv, jsonl, idioms), as input to predict.
 
-    What only says what is right may be absent from the file: such a row has None, and '' as its split. So has a row
-    whose label corpus.yaml drops.
+    What only says what is right may be absent from the file, unless `targets` asks for it: such a row has None, and ''
+    as its split. So has a row whose label corpus.yaml drops.
 
     Raises:
         UserError: unknown reader, one that reads no file, no such file, or one that cannot be read.
@@ -79,7 +79,7 @@ def stream(path: Path, corpus: Corpus) -> Iterator[Found]:
         raise UserError(f"{path}: reader hub reads no file; name the same columns under reader csv or jsonl")
     if not path.is_file():
         raise UserError(f"{path} does not exist")
-    for found in reader(path, corpus, targets=False):
+    for found in reader(path, corpus, targets=targets):
         if isinstance(found, Row) and found.example.label in corpus.drop:
             yield replace(found, example=replace(found.example, label=None))
         else:

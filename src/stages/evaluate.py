@@ -105,6 +105,7 @@ def summary(results: Mapping[str, Any], tasks: Sequence[Task]) -> str:
     for task in tasks:
         for name, system in {"model": results[task.name], **results["baselines"][task.name]}.items():
             values = [f"{split} {system[split][task.primary_metric]:.3f}" for split in SPLITS if split in system]
+            values = values or ["no row has a target for it"]
             gap = [f"gap {system['gap_absolute']:+.3f}"] if "gap_absolute" in system else []
             lines.append(f"{task.name} {task.primary_metric} {name}: {', '.join(values + gap)}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.records import Example, Prediction
+from src.records import Example, Prediction, label_set
 from src.tasks.alignment import Encoding
 from src.tasks.counts import f1
 from src.tasks.loss import IGNORED, cross_entropy, softmax
@@ -74,7 +74,7 @@ class Cls:
         """Source: scikit-learn; a label without gold or predictions scores zero. Calibration error: see `ece`."""
         from sklearn.metrics import precision_recall_fscore_support
 
-        names = _label_set(rows)
+        names = label_set(rows)
         gold, predicted = [row.gold for row in rows], [row.predicted for row in rows]
         precision, recall, f1, support = precision_recall_fscore_support(
             gold, predicted, labels=names, zero_division=0.0
@@ -91,11 +91,11 @@ class Cls:
                 f"recall_{name}": float(recall[i]),
             }
         if all(row.probabilities is not None for row in rows):
-            scores |= _of_probabilities(rows, names)
+            scores |= _of_probabilities(rows, list(names))
         return scores
 
     def tally(self, rows: Sequence[Prediction]) -> np.ndarray:
-        names = np.array(_label_set(rows))
+        names = np.array(label_set(rows))
         gold = np.array([row.gold for row in rows])[:, None] == names
         predicted = np.array([row.predicted for row in rows])[:, None] == names
         return np.stack([gold & predicted, ~gold & predicted, gold & ~predicted], axis=-1).astype(float)
@@ -123,12 +123,6 @@ def prediction(example: Example, labels: Sequence[str], probabilities: Sequence[
         correct=None if example.label is None else predicted == example.label,
         probabilities={label: float(p) for label, p in zip(labels, probabilities, strict=True)},
     )
-
-
-def _label_set(rows: Sequence[Prediction]) -> list[str]:
-    """The labels in the order of the probabilities; without these, those that occur, sorted."""
-    known = dict.fromkeys(label for row in rows for label in row.probabilities or ())
-    return list(known) + sorted({label for row in rows for label in (row.gold, row.predicted)} - known.keys())
 
 
 def _of_probabilities(rows: Sequence[Prediction], names: list[str]) -> dict[str, float]:

@@ -113,7 +113,7 @@ class Evidence:
         if has_answer.any():
             scores |= {"evidence_em_has_answer": em[has_answer], "evidence_f1_has_answer": f1[has_answer]}
         if not has_answer.all():
-            scores["evidence_accuracy_no_answer"] = em[~has_answer]
+            scores |= {"evidence_em_no_answer": em[~has_answer], "evidence_f1_no_answer": f1[~has_answer]}
         return {name: float(values.mean()) for name, values in scores.items()}
 
     def tally(self, rows: Sequence[Prediction]) -> np.ndarray:

@@ -12,7 +12,7 @@ tables go to standard output, and all that is missing or amiss to standard error
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from src import experiments, systems
@@ -23,10 +23,12 @@ from src.errors import UserError, run, unknown_name
 from src.experiments import PREDICTIONS
 from src.records import Prediction, read_predictions
 
+GAPS = {"gap_absolute", "gap_percent"}  # what scores hold beside splits
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rev", default="HEAD", help="the commit whose experiments are compared; default: HEAD")
+    parser.add_argument("--rev", help="the commit whose experiments are compared; default: HEAD")
     parser.add_argument(
         "--over",
         action="append",
@@ -44,9 +46,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     if arguments.predictions:
+        if arguments.rev or arguments.over:
+            raise UserError("--rev and --over are about experiments; of files, runs of a system are averaged")
         comparison, pairs, _ = of_files(arguments.predictions)
     else:
-        comparison, pairs, _ = of_experiments(arguments.rev, arguments.over or ["seed"])
+        comparison, pairs, _ = of_experiments(arguments.rev or "HEAD", arguments.over or ["seed"])
     _warn(comparison.warnings)
     if arguments.tests:
         comparison = replace(comparison, rows=[])
@@ -62,14 +66,30 @@ def of_files(patterns: Sequence[str]) -> tuple[Comparison, list[Pair], dict[str,
         Means, tests, and {run: its rows}.
     """
     found = systems.read(patterns)
-    runs = {f"{name} {seed}".strip(): rows for name, by_seed in found.items() for seed, rows in by_seed.items()}
+    runs = {_spelt(name, seed): rows for name, by_seed in found.items() for seed, rows in by_seed.items()}
     named = [_run(name, seed, rows) for name, by_seed in found.items() for seed, rows in by_seed.items()]
-    return compare.compare(named), significance.pairs(found), runs
+    comparison = compare.compare(named)
+    return replace(comparison, warnings=[*comparison.warnings, *_lacking(named)]), significance.pairs(found), runs
+
+
+def _lacking(runs: Sequence[Run]) -> Iterator[str]:
+    """Says which runs lack rows that others have: there they are not compared."""
+    splits = {
+        run.name: {f"{task} {split}" for task, found in run.scores.items() for split in found.keys() - GAPS}
+        for run in runs
+    }
+    for place in sorted(set().union(*splits.values())):
+        if lacking := [name for name, found in splits.items() if place not in found]:
+            yield f"{', '.join(lacking)}: no rows of {place}, which others have"
+
+
+def _spelt(name: str, seed: str) -> str:
+    return f"{name}, {seed}" if seed else name
 
 
 def _run(name: str, seed: str, rows: Sequence[Prediction]) -> Run:
     found = scores.points(rows)
-    return Run(f"{name} {seed}".strip(), {"model": name, "task": "+".join(found), "seed": seed}, found)
+    return Run(_spelt(name, seed), {"model": name, "task": "+".join(found), "seed": seed}, found)
 
 
 def of_experiments(

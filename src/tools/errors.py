@@ -28,14 +28,17 @@ def main() -> None:
     if arguments.limit < 0:
         raise UserError(f"--limit is {arguments.limit}; it must be 0 or more")
 
+    rows = read_predictions(arguments.file)
     texts = sentences(arguments.data) if arguments.data else {}
+    if texts and not any(row.id in texts for row in rows):
+        raise UserError(f"--data {arguments.data} has none of the rows that are predicted")
     found = {
         task: {
             split: _mistakes(usable, texts, arguments.limit)
             for split, rows in splits.items()
             if (usable := scores.with_gold(rows))
         }
-        for task, splits in scores.by_task(read_predictions(arguments.file)).items()
+        for task, splits in scores.by_task(rows).items()
     }
     if arguments.json:
         print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))

@@ -5,8 +5,8 @@
     python -m src.tools.predict --file some.csv --text-column sentence --label-column label --out predictions.jsonl
     python -m src.tools.predict --file some.csv --corpus babe --out predictions.jsonl
 
-A file is read, predicted and written in parts, so that it may have any number of rows; score, errors, compare and
-report read what is written. A row that is refused is named on standard error and left out.
+A file is read, predicted and written in parts, in its own order, so that it may have any number of rows; score, errors,
+compare and report read what is written. A row that is refused is named on standard error and left out.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -24,9 +25,10 @@ from transformers.utils import logging
 from src import corpora
 from src.analysis import errors
 from src.analysis.scores import Running
+from src.config import parse
 from src.corpora import checks, corpus_file
-from src.corpora.corpus_file import Columns, Corpus
-from src.corpora.rows import Found
+from src.corpora.corpus_file import Corpus
+from src.corpora.rows import Found, nfc
 from src.errors import UserError, run
 from src.files import atomic_file
 from src.modeling import checkpoint, hardware
@@ -52,13 +54,17 @@ def main() -> None:
     arguments = _parser().parse_args()
     if arguments.texts and arguments.file:
         raise UserError("texts and --file exclude one another; give one of them")
+    if arguments.file and arguments.out and arguments.out.exists() and arguments.out.samefile(arguments.file):
+        raise UserError(f"--out {arguments.out} is the file that is read; name another")
+    if arguments.batch_size < 1:
+        raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
     if arguments.out and not arguments.file:
         raise UserError("--out needs --file; texts are answered on standard output: --json > FILE")
 
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
     model.model.to(hardware.device())
-    rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or sys.stdin)
+    rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or _standard_input())
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0
     with _writer(arguments.out, arguments.json) as write, tqdm(unit=" rows", disable=not arguments.out) as bar:
@@ -73,6 +79,8 @@ def main() -> None:
                 write(found)
                 running.add(found[1])
                 done += 1
+        if not done:
+            raise UserError(f"there is nothing to predict: {refused} rows were left out, and no other is there")
     if arguments.file:
         _summary(arguments.out, running, done, refused)
 
@@ -96,17 +104,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _standard_input() -> Iterable[str]:
+    if sys.stdin is None:
+        raise UserError("standard input is closed; give texts, or --file")
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    return sys.stdin
+
+
 def _of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
     for number, line in enumerate(lines, start=1):
-        text, _, pair = line.rstrip("\r\n").partition("\t")
-        if text.strip():
+        text, _, pair = nfc(line.rstrip("\r\n")).partition("\t")
+        if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
+            yield UserError(f"line {number} is not UTF-8")
+        elif text.strip():
             yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
 
 
 def _of_file(arguments: argparse.Namespace, model: Checkpoint) -> Iterator[Example | UserError]:
+    if arguments.file.is_dir():
+        raise UserError(f"{arguments.file} is a folder; a file is expected")
     corpus = _corpus(arguments, model)
-    for found in corpora.stream(arguments.file, corpus):
-        yield _checked(found, corpus)
+    ids: set[int] = set()  # their hashes; ids that are made are different by themselves
+    for found in corpora.stream(arguments.file, corpus, targets=arguments.corpus is None):
+        row = _checked(found, corpus)
+        if isinstance(row, Example) and corpus.columns.id is not None:
+            if hash(row.id) in ids:
+                row = UserError(f"{arguments.file}: id '{row.id}' stands already in a row before")
+            else:
+                ids.add(hash(row.id))
+        yield row
 
 
 def _corpus(arguments: argparse.Namespace, model: Checkpoint) -> Corpus:
@@ -126,19 +153,17 @@ def _corpus(arguments: argparse.Namespace, model: Checkpoint) -> Corpus:
     if "label" in named and not labels:
         raise UserError(f"--label-column needs a model of task cls; this one has {'+'.join(model.labels)}")
     suffix = arguments.file.suffix.lower()
-    return Corpus(
-        description="",
-        language="",
-        licence="",
-        reader="jsonl" if suffix in (".jsonl", ".ndjson") else "csv",
-        files=["file"],
-        delimiter=arguments.delimiter or ("\t" if suffix == ".tsv" else ","),
-        quoting=not arguments.no_quotes,
-        encoding=arguments.encoding,
-        columns=Columns(**{"text": "text", **named}),
-        labels=labels,
-        fetch="",
-    )
+    described = dict.fromkeys(("description", "language", "licence", "fetch"), "")
+    keys = {
+        "reader": "jsonl" if suffix in (".jsonl", ".ndjson") else "csv",
+        "files": ["file"],
+        "delimiter": ("\t" if suffix == ".tsv" else ",") if arguments.delimiter is None else arguments.delimiter,
+        "quoting": not arguments.no_quotes,
+        "encoding": arguments.encoding,
+        "columns": {"text": "text", **named},
+        "labels": labels,
+    }
+    return parse(Corpus, described | keys, arguments.file)
 
 
 def _checked(found: Found, corpus: Corpus) -> Example | UserError:

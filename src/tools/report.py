@@ -8,7 +8,9 @@ python -m src.tools.report --latex paper/tables --figures paper/figures
 
 import argparse
 import csv
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from src.analysis.report import figures, page
 from src.analysis.report.contents import Material, sections
 from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
-from src.errors import run
+from src.errors import UserError, run
 from src.experiments import METRICS, PARAMS, PREDICTIONS
 from src.files import read_json, read_yaml, write_lines
 from src.records import SPLITS, Example, read_examples, read_predictions
 from src.tools.compare import of_experiments, of_files
 
+LOCK = "dvc.lock"
+BEST = "metrics/hpo/best.yaml"
 DATA = "data/prepared"
 STATISTICS = "metrics/data.json"
 ENVIRONMENT = "models/environment.json"
@@ -39,7 +43,7 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--experiments", nargs="*", metavar="NAME", help="of experiments in place of the workspace")
     source.add_argument("--predictions", nargs="+", metavar="NAME=GLOB", help="of files of predictions")
-    parser.add_argument("--rev", default="HEAD", help="the commit whose experiments are meant; default: HEAD")
+    parser.add_argument("--rev", help="the commit whose experiments are meant; default: HEAD")
     parser.add_argument(
         "--over", action="append", metavar="PARAM", help="what experiments are averaged over; default: seed"
     )
@@ -49,26 +53,33 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder to write the figures to, as PDF and PNG")
     arguments = parser.parse_args()
 
+    if arguments.data and not arguments.predictions:
+        raise UserError("--data is for --predictions; the workspace and experiments have their own")
+    if (arguments.rev or arguments.over) and arguments.experiments is None:
+        raise UserError("--rev and --over are for --experiments")
     if arguments.predictions:
         reported = _of_files(arguments.predictions, arguments.data)
     elif arguments.experiments is not None:
-        reported = _of_experiments(arguments.rev, arguments.over or ["seed"], arguments.experiments)
+        reported = _of_experiments(arguments.rev or "HEAD", arguments.over or ["seed"], arguments.experiments)
     else:
         reported = _of_workspace(Path())
     title, comparison, pairs, materials = reported
     with figures.style():
         found = sections(comparison, pairs, materials)
-        write_lines(arguments.out, [page.html(title, comparison, found, materials)])
-        written = [arguments.out]
-        written += page.latex(arguments.latex, comparison, found) if arguments.latex else []
+        written = page.latex(arguments.latex, comparison, found) if arguments.latex else []
         written += page.draw(arguments.figures, found) if arguments.figures else []
-    print("\n".join(map(str, written)))
+        write_lines(arguments.out, [page.html(title, comparison, found, materials)])
+    print("\n".join(map(str, [arguments.out, *written])))
 
 
 def _of_workspace(root: Path) -> Reported:
     material = _material(root)
     params, name = material.params, "workspace"
     comparison = compare.compare([Run(name, params, material.scores)])
+    if changed := experiments.changed_stages():
+        warning = f"the workspace has changed since these results were made ({', '.join(changed)}): dvc repro"
+        comparison = replace(comparison, warnings=[*comparison.warnings, warning])
+        print(f"WARNING: {warning}", file=sys.stderr)
     return f"{params['model']}, {params['task']}", comparison, [], {name: material}
 
 
@@ -76,7 +87,7 @@ def _of_experiments(rev: str, over: Sequence[str], chosen: Sequence[str]) -> Rep
     comparison, pairs, commits = of_experiments(rev, over, chosen)
     materials: dict[str, Material] = {}
     for name in dict.fromkeys(name for row in comparison.rows for name in row.runs):
-        paths = (PARAMS, METRICS, PREDICTIONS, STATISTICS, ENVIRONMENT, TRAINING, DATA)
+        paths = (LOCK, METRICS, PREDICTIONS, STATISTICS, ENVIRONMENT, TRAINING, DATA)
         with experiments.fetched(commits[name], *paths) as folder:
             materials[name] = _material(folder)
     return f"Experiments of {rev}", comparison, pairs, materials
@@ -85,6 +96,8 @@ def _of_experiments(rev: str, over: Sequence[str], chosen: Sequence[str]) -> Rep
 def _of_files(patterns: Sequence[str], data: Path | None) -> Reported:
     comparison, pairs, runs = of_files(patterns)
     examples = _examples(data) if data else {}
+    if data and not any(row.id in examples for rows in runs.values() for row in rows):
+        raise UserError(f"--data {data} has none of the rows that are predicted")
     return "Predictions", comparison, pairs, {name: Material(rows, examples) for name, rows in runs.items()}
 
 
@@ -93,12 +106,22 @@ def _material(root: Path) -> Material:
     return Material(
         rows=read_predictions(root / PREDICTIONS),
         scores=read_json(root / METRICS),
-        params=compare.flatten(read_yaml(root / PARAMS)),
+        params=_params(root / LOCK),
         examples=_examples(root / DATA) if (root / DATA).is_dir() else {},
         history={name: _curve(path) for name in CURVES if (path := root / TRAINING / f"{name}.tsv").is_file()},
         environment=_optional(root / ENVIRONMENT),
         data=_optional(root / STATISTICS),
     )
+
+
+def _params(lock: Path) -> dict[str, Any]:
+    """The parameters that the stages ran with: not what params.yaml says by now, and with what a search chose."""
+    found: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
+    for stage in read_yaml(lock)["stages"].values():
+        found |= compare.flatten(stage.get("params", {}).get(PARAMS, {}))
+        chosen |= stage.get("params", {}).get(BEST) or {}
+    return found | compare.flatten({"train": chosen})
 
 
 def _optional(path: Path) -> Mapping[str, Any]:

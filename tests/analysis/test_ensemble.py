@@ -62,7 +62,8 @@ def test_without_probabilities_in_one_file_the_vote_decides() -> None:
         pytest.param([("b", {"a": 0.1, "b": 0.9}), ("a", {"a": 0.6, "b": 0.4})], "vote", "b", id="in any order"),
         pytest.param([("b", {"a": 0.5, "b": 0.5})] * 2 + [("a", {"a": 0.5, "b": 0.5})], "mean", "b", id="mean: votes"),
         pytest.param([("b", {"a": 0.5, "b": 0.5}), ("a", {"a": 0.5, "b": 0.5})], None, "a", id="both: the order"),
-        pytest.param([("b", None), ("a", None)], None, "b", id="without probabilities: the first file"),
+        pytest.param([("b", None), ("a", None)], None, "a", id="without probabilities: the first of the alphabet"),
+        pytest.param([("a", None), ("b", None)], None, "a", id="in any order of the files"),
     ],
 )
 def test_ties_of_labels(rows: list[tuple[str, dict[str, float] | None]], method: str | None, expected: str) -> None:
@@ -75,7 +76,7 @@ def test_a_label_that_a_file_does_not_know_has_no_probability_there() -> None:
 
 
 def test_the_mean_of_rows_without_probabilities_is_refused_with_the_id() -> None:
-    with pytest.raises(UserError, match="row 7 has no probabilities in one of the files; take --method vote"):
+    with pytest.raises(UserError, match=r"row 7 of .* has no probabilities; take --method vote"):
         of_one([sure(7, "Literal", 0.2), label(7, "Literal", "Literal")], "mean")
 
 
@@ -153,10 +154,14 @@ def test_tags_have_probabilities_where_all_files_have_them() -> None:
     )
 
 
-def test_spans_in_characters_of_gold_stay_and_those_of_a_file_are_not_passed_off_as_those_of_all() -> None:
+def test_spans_in_characters_are_those_of_a_file_that_says_the_same_and_no_other() -> None:
     row = replace(words(1, "OB", "OB"), tokens=["x", "y"], gold_spans=[[2, 3, "X"]], predicted_spans=[[2, 3, "X"]])
     found = of_one([row, row])
-    assert (found.tokens, found.gold_spans, found.predicted_spans) == (["x", "y"], [[2, 3, "X"]], None)
+    assert (found.tokens, found.gold_spans, found.predicted_spans) == (["x", "y"], [[2, 3, "X"]], [[2, 3, "X"]])
+    votes = [replace(words(1, "BB", tags), predicted_spans=[]) for tags in ("BOO"[:2], "OB", "BB")]
+    assert of_one(votes).predicted == ["B-X", "B-X"]
+    none_says_so = [replace(words(1, "BBB", tags), predicted_spans=[]) for tags in ("BBO", "OBB", "BOB")]
+    assert of_one(none_says_so).predicted_spans is None
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,10 @@ def test_of_two_other_labels_the_first_is_the_negative() -> None:
     assert errors.categories(rows) == ["FALSE_POSITIVE", "FALSE_NEGATIVE"]
     swapped = [replace(row, probabilities=dict(reversed(row.probabilities.items()))) for row in rows]
     assert errors.categories(swapped) == ["FALSE_NEGATIVE", "FALSE_POSITIVE"]
-    assert errors.categories([label(1, "b", "a"), label(2, "a", "b")]) == ["FALSE_NEGATIVE", "FALSE_POSITIVE"]
+
+
+def test_without_an_order_nobody_knows_which_of_two_other_labels_is_the_negative() -> None:
+    assert errors.categories([label(1, "b", "a"), label(2, "a", "b")]) == ["b->a", "a->b"]
 
 
 def test_of_three_labels_a_mistake_is_named_by_both() -> None:

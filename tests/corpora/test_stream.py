@@ -106,7 +106,7 @@ def test_posts_need_no_status(tmp_path: Path) -> None:
     path = written(tmp_path, "post_id,criterion\np,sleep\n")
     (row,) = corpora.stream(path, meta(reader="criteria", columns={}, labels=["0", "1"]))
     assert isinstance(row, Row)
-    assert row.example == Example(id="p/sleep", text="Sleeps.", text_pair="I sleep", group="p", split="")
+    assert row.example == Example(id="p/sleep", text="Sleeps.", text_pair="I sleep", group="sleep", split="")
 
 
 def test_every_reader_takes_the_same_arguments() -> None:

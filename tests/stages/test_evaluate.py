@@ -36,7 +36,8 @@ METRICS = {
         "confusion", "confusion_labels",
     },
     "evidence": {
-        "evidence_em", "evidence_f1", "evidence_em_has_answer", "evidence_f1_has_answer", "evidence_accuracy_no_answer",
+        "evidence_em", "evidence_f1", "evidence_em_has_answer", "evidence_f1_has_answer", "evidence_em_no_answer",
+        "evidence_f1_no_answer",
         "evidence_f1_interval", "confusion", "confusion_labels",
     },
 }  # fmt: skip

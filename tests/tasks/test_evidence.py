@@ -192,7 +192,7 @@ def test_scores_by_hand() -> None:
     assert TASK.score(rows) == pytest.approx(
         {
             "evidence_em": 2 / 5, "evidence_f1": (1 + 2 / 3 + 1) / 5, "evidence_em_has_answer": 1 / 3,
-            "evidence_f1_has_answer": (1 + 2 / 3) / 3, "evidence_accuracy_no_answer": 1 / 2,
+            "evidence_f1_has_answer": (1 + 2 / 3) / 3, "evidence_em_no_answer": 1 / 2, "evidence_f1_no_answer": 1 / 2,
         }
     )  # fmt: skip
     assert [row.correct for row in rows] == [True, False, False, True, False]
@@ -207,7 +207,7 @@ def test_a_part_without_rows_has_no_score() -> None:
         "evidence_em", "evidence_f1", "evidence_em_has_answer", "evidence_f1_has_answer",
     }  # fmt: skip
     assert TASK.score([prediction(example(), None)]) == {
-        "evidence_em": 1.0, "evidence_f1": 1.0, "evidence_accuracy_no_answer": 1.0,
+        "evidence_em": 1.0, "evidence_f1": 1.0, "evidence_em_no_answer": 1.0, "evidence_f1_no_answer": 1.0,
     }  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def dev() -> list[Example]:
 def test_gold_as_prediction_scores_a_hundred_on_the_real_corpus(dev: list[Example]) -> None:
     rows = [prediction(given, given.answers[-1] if given.answers else None) for given in dev]
     scores = TASK.score(rows)
-    assert len(scores) == 5
+    assert len(scores) == 6
     assert set(scores.values()) == {1.0}
     assert all(row.correct for row in rows)
 
@@ -279,7 +279,8 @@ def test_scores_on_the_real_corpus_are_those_of_the_official_rules(dev: list[Exa
     assert TASK.score(rows) == pytest.approx(
         {
             "evidence_em": em[""], "evidence_f1": f1[""], "evidence_em_has_answer": em["_has"],
-            "evidence_f1_has_answer": f1["_has"], "evidence_accuracy_no_answer": em["_no"],
+            "evidence_f1_has_answer": f1["_has"], "evidence_em_no_answer": em["_no"],
+            "evidence_f1_no_answer": f1["_no"],
         }
     )  # fmt: skip
     assert f1["_no"] == em["_no"]

@@ -95,7 +95,7 @@ A = [label("1", "a", "a"), label("2", "a", "b")]
             [],
             "b.jsonl have another gold for the same row: 2 of cls test",
         ),
-        (A, ["--method", "mean"], "row 1 has no probabilities in one of the files; take --method vote"),
+        (A, ["--method", "mean"], "a.jsonl has no probabilities; take --method vote"),
         (None, [], "b.jsonl, line 1 is no Prediction: "),
     ],
 )

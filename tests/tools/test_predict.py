@@ -5,6 +5,7 @@ pytest tests/tools/test_predict.py
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from src.modeling import checkpoint, encoders
 from src.modeling.predict import predict
 from src.records import SPLITS, Example, read_predictions
 from src.tasks import label_sets, parse
+from src.tools.predict import _predictions
 from tests.conftest import ROOT
 from tests.tools.conftest import Tool
 
@@ -79,9 +81,8 @@ def test_lines_of_standard_input_are_answered_one_by_one_and_a_tab_parts_a_pair(
     ended = tool("predict", "--model", models["evidence"], "--json")
     assert [row["id"] for row in rows_of(ended.out)] == ["1", "3"]
     pair = rows_of(ended.out)[1]
-    if pair["predicted"] is not None:
-        start, end = pair["predicted"]
-        assert pair["text"] == "הוא שבר את הקרח."[start:end]
+    start, end = pair["predicted"] or (0, 0)
+    assert pair["text"] == "הוא שבר את הקרח."[start:end]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +190,14 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "a.csv", "words"], "texts and --file exclude one another"),
         (["--out", "o.jsonl", "words"], "--out needs --file"),
         (["--model", "data", "words"], "data holds no model"),
+        (["--file", "a.csv", "--label-column", "lable"], "no column 'lable'; the columns are text, label"),
+        (["--file", "a.csv", "--out", "a.csv"], "--out a.csv is the file that is read"),
+        (["--file", "a.csv", "--out", "data"], "data is no file that could be replaced"),
+        (["--file", "a.csv", "--delimiter", "ab"], "a.csv: delimiter: "),
+        (["--file", "a.csv", "--encoding", "utf-9"], "unknown encoding 'utf-9'"),
+        (["--file", "data"], "data is a folder; a file is expected"),
+        (["--batch-size", "0", "words"], "--batch-size is 0; it must be 1 or more"),
+        ([" "], "there is nothing to predict"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -207,3 +216,45 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert ended.err.count("\n") == 1
     assert message in ended.err
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "data"}
+
+
+def test_an_id_that_comes_twice_is_left_out_so_that_the_file_can_be_scored(
+    models: dict[str, Path], tool: Tool, tmp_path: Path
+) -> None:
+    file = table(tmp_path / "a.csv", [["id", "text"], ["1", "one"], ["1", "two"], ["2", "three"]])
+    out = tmp_path / "out.jsonl"
+    ended = tool("predict", "--model", models["cls"], "--file", file, "--id-column", "id", "--out", out)
+    assert ended.status == 0
+    assert [row.id for row in read_predictions(out)] == ["1", "2"]
+    assert "id '1' stands already in a row before" in ended.err
+
+
+def test_a_line_that_is_not_utf8_is_left_out_and_named(
+    models: dict[str, Path], tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = "שלום\n".encode() + b"\xff\xfe\n" + b"fine\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw), encoding="ascii"))
+    ended = tool("predict", "--model", models["cls"], "--json")
+    assert [row["id"] for row in rows_of(ended.out)] == ["1", "3"]
+    assert "left out: line 2 is not UTF-8" in ended.err
+
+
+def test_texts_are_in_one_unicode_form(models: dict[str, Path], tool: Tool) -> None:
+    decomposed, composed = "cafe\u0301", "caf\u00e9"
+    ended = tool("predict", "--model", models["cls"], decomposed)
+    assert ended.out.splitlines()[0] == composed
+
+
+def test_rows_are_read_in_parts_and_not_all_at_once(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = 0
+
+    def endless() -> Iterator[Example]:
+        nonlocal drawn
+        while True:
+            drawn += 1
+            yield Example(id=str(drawn), text="word", tokens=["word"], split="x")
+
+    found = _predictions(checkpoint.load(models["cls"]), endless(), 5, 8)
+    for _ in range(7):
+        next(found)
+    assert drawn == 10

@@ -160,6 +160,33 @@ def test_what_stands_in_predictions_is_text_and_never_runs(tmp_path: Path, tool:
     assert "document.title" in json.dumps(found["figures"])
 
 
+def test_no_name_in_predictions_leads_out_of_the_folder(tmp_path: Path, tool: Tool) -> None:
+    rows = [
+        {"id": str(i), "split": "/../../up", "group": "g", "task": "cls", "gold": "a", "predicted": "a"}
+        for i in range(3)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    inside = tmp_path / "1" / "2"
+    ended = tool("report", "--predictions", f"../x={tmp_path / 'a.jsonl'}", "--out", inside / "r.html",
+                 "--figures", inside / "3", "--latex", inside / "3")  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "1"}
+    assert {path.name for path in inside.iterdir()} == {"r.html", "3"}
+    assert [path.name for path in (tmp_path / "1").iterdir()] == ["2"]
+
+
+def test_words_that_are_not_in_the_sentence_stand_side_by_side(tmp_path: Path, prepared: Path, tool: Tool) -> None:
+    first = json.loads((prepared / "test.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    row = {"id": first["id"], "split": "test", "group": None, "task": "span", "gold": ["B-X", "O"],
+           "predicted": ["O", "O"], "tokens": ["[UNK]", "there"]}  # fmt: skip
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    ended = tool(
+        "report", "--predictions", f"x={tmp_path / 'a.jsonl'}", "--data", prepared, "--out", tmp_path / "r.html"
+    )
+    assert ended.status == 0, ended.err
+    assert "[UNK]" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
 def test_two_reports_of_the_same_are_equal_byte_for_byte(predictions: Path, tmp_path: Path, tool: Tool) -> None:
     for name in ("a", "b"):
         assert tool("report", *systems(predictions), "--out", tmp_path / f"{name}.html").status == 0

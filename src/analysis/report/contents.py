@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from src.analysis import errors, scores
 from src.analysis.calibration import calibration
-from src.analysis.compare import COLUMNS, SPLITS, Comparison, Row, score, spelled
+from src.analysis.compare import COLUMNS, SPLITS, Comparison, Row, data, score, spelled
 from src.analysis.report import figures
 from src.analysis.report.mistakes import Mistake, mistake
 from src.analysis.significance import Pair
@@ -103,7 +103,7 @@ def _system(row: Row, materials: list[Material]) -> System:
 
 
 def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
-    baselines = _baselines(task, [material for system in systems.values() for material in system.materials])
+    baselines = _baselines(task, list(systems.values()))
     splits = list(dict.fromkeys(split for system in systems.values() for found in system.splits for split in found))
     categories = {
         split: {name: errors.count(rows) for name, system in systems.items() if (rows := system.pooled(split))}
@@ -132,13 +132,17 @@ def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
     )
 
 
-def _baselines(task: str, materials: Sequence[Material]) -> dict[str, dict[str, float]]:
+def _baselines(task: str, systems: Sequence[System]) -> dict[str, dict[str, float]]:
+    """Means over the runs on the same data; where there are several data, the names say which."""
+    several = len({data(system.row) for system in systems}) > 1
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for material in materials:
-        for name, system in material.scores.get("baselines", {}).get(task, {}).items():
-            for column in COLUMNS:
-                if (value := score(system, task, column)) is not None:
-                    values[name][column].append(value)
+    for system in systems:
+        place = f", {spelled(dict(data(system.row)))}" if several else ""
+        for material in system.materials:
+            for name, scored in material.scores.get("baselines", {}).get(task, {}).items():
+                for column in COLUMNS:
+                    if (value := score(scored, task, column)) is not None:
+                        values[f"{name}{place}"][column].append(value)
     return {name: {column: fmean(found) for column, found in columns.items()} for name, columns in values.items()}
 
 
@@ -166,13 +170,17 @@ def _figures(
     for split in splits:
         shares = {name: errors.shares(counts) for name, counts in categories[split].items()}
         wrong = {name: {c: s for c, s in found.items() if c != errors.RIGHT[task]} for name, found in shares.items()}
-        yield f"errors_{split}", f"Categories of errors, {split}", figures.categories(wrong)
+        yield f"errors_{_file(split)}", f"Categories of errors, {split}", figures.categories(wrong)
         groups = {name: by_group for name, system in systems.items() if (by_group := _groups(task, system, split))}
         if groups:
-            yield f"groups_{split}", f"Score of each group, {split}, mean over runs", figures.heatmap(groups, metric)
+            yield (
+                f"groups_{_file(split)}",
+                f"Score of each group, {split}, mean over runs",
+                figures.heatmap(groups, metric),
+            )
         curves = {name: curve.bins for name, s in systems.items() if (curve := calibration(s.pooled(split)))}
         if curves:
-            yield f"calibration_{split}", f"Calibration, {split}", figures.calibration(curves)
+            yield f"calibration_{_file(split)}", f"Calibration, {split}", figures.calibration(curves)
 
 
 def _per_run(systems: Systems) -> dict[str, dict[str, list[float]]]:
@@ -199,4 +207,5 @@ def _groups(task: str, system: System, split: str) -> dict[str, float]:
 
 
 def _file(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name)
+    """A name that is good for a file, and no other name's: what is put in the place of characters says which."""
+    return re.sub(r"[^\w-]", lambda match: f"_{ord(match[0]):x}_", name)

@@ -5,6 +5,7 @@ matplotlib itself, which does the same.
 """
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +24,7 @@ from src.files import atomic_file
 Points = Sequence[tuple[float, float]]
 
 WIDTH = 6.4  # inches
+MOST_GROUPS = 80  # rows of a heatmap
 LONGEST = 32  # characters of a name on an axis
 FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200}}
 
@@ -72,17 +74,19 @@ def confusion(matrices: Mapping[str, tuple[Sequence[str], Sequence[Sequence[int]
 
 
 def heatmap(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
-    """Draws the score of every group (a row) and system (a column), the groups of the lowest mean on top."""
+    """Draws the score of each group (a row) and system (a column), the lowest mean on top; of many, the lowest."""
     systems = list(scores)
     groups = sorted({group for found in scores.values() for group in found})
     values = np.array([[scores[system].get(group, np.nan) for system in systems] for group in groups])
-    order = np.argsort(np.nanmean(values, axis=1), kind="stable")
-    figure, (ax,) = _figure(1.2 + 0.22 * len(groups))
+    order = np.argsort(np.nanmean(values, axis=1), kind="stable")[:MOST_GROUPS]
+    figure, (ax,) = _figure(1.2 + 0.22 * len(order))
     image = ax.imshow(values[order], cmap="viridis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values[order]):
         if np.isfinite(value):
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if value < 0.6 else "black")
-    ax.set_yticks(range(len(groups)), [_short(groups[i]) for i in order])
+    ax.set_yticks(range(len(order)), [_short(groups[i]) for i in order])
+    if len(order) < len(groups):
+        ax.set_title(f"the lowest {len(order)} of {len(groups)} groups")
     _name(ax, range(len(systems)), systems)
     figure.colorbar(image, label=metric)
     return figure
@@ -181,8 +185,10 @@ def _short(name: str) -> str:
 
 
 def _legend(figure: Figure, ax: Axes) -> None:
+    """Puts the legend below, in a figure that is so much the higher."""
     handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(labels) / 3))
+    figure.legend(handles, map(_short, labels), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
 
 
 def svg(figure: Figure, name: str) -> str:

@@ -1,6 +1,7 @@
 """A wrong prediction as a reader sees it: its sentence, with what is gold and what is predicted marked in it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,8 +50,7 @@ def mistake(row: Prediction, category: str, example: Example | None) -> Mistake:
 def _marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets], list[Offsets]]:
     """The text of a row, and what of it is gold and what is predicted, in characters."""
     if row.task == "span" and row.tokens:
-        text = example.text if example else " ".join(row.tokens)
-        words = locate(row.tokens, text)
+        text, words = _located(row.tokens, example)
         gold, predicted = (
             [(words[first][0], words[end - 1][1]) for first, end, _ in spans_of(tags)]
             for tags in (row.gold, row.predicted)
@@ -62,6 +62,15 @@ def _marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets
         text = example.text if example.text_pair is None else example.text_pair
         return text, [(start, end) for start, end in row.gold], [tuple(row.predicted)] if row.predicted else []
     return "\n".join(filter(None, (example.text, example.text_pair))), [], []
+
+
+def _located(tokens: Sequence[str], example: Example | None) -> tuple[str, list[Offsets]]:
+    """The words in their sentence; side by side where there is none, or where its words are others."""
+    if example is not None:
+        with suppress(ValueError):
+            return example.text, locate(tokens, example.text)
+    text = " ".join(tokens)
+    return text, locate(tokens, text)
 
 
 def pieces(text: str, gold: Sequence[Offsets], predicted: Sequence[Offsets]) -> Iterator[tuple[str, bool, bool]]:

@@ -1,0 +1,22 @@
+"""Tables with a row per task, against the table of tasks.
+
+pytest tests/test_tables.py
+"""
+
+from collections.abc import Collection
+
+import pytest
+
+from src.analysis import baselines, ensemble, errors
+from src.records import FIELDS
+from src.tasks import TASKS
+from src.tools import predict
+
+
+@pytest.mark.parametrize(
+    "table",
+    [FIELDS, errors.CATEGORIES, errors.RIGHT, baselines.BASELINES, ensemble.VOTES, predict.SAY],
+    ids=["fields", "categories", "right", "baselines", "votes", "say"],
+)
+def test_every_task_has_its_row(table: Collection[str]) -> None:
+    assert set(table) == set(TASKS)
