@@ -34,6 +34,13 @@ class Row:
         return refusal(self.file, self.number, column, getattr(self.example, field), problem)
 
     @property
+    def kind(self) -> str | None:
+        """What each split is to have the same share of: the label, or else whether there is an answer."""
+        if self.example.label is None and self.example.answers is not None:
+            return "answer" if self.example.answers else "no answer"
+        return self.example.label
+
+    @property
     def place(self) -> str:
         return f"{self.file}, row {self.number}"
 
