@@ -23,6 +23,7 @@ from src.records import Example
 
 COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "criterion", "label": "status",
            "answers": "evidence"}  # fmt: skip
+BESIDE = ("posts.csv", "criteria.json")
 REQUIRED = ("post_id", "criterion", "status")
 Pair = tuple[str, str]  # a post and a criterion, by their names
 
@@ -36,7 +37,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
     Raises:
         UserError: a file or column that is missing, or a file that cannot be read.
     """
-    for name in ("posts.csv", "criteria.json"):
+    for name in BESIDE:
         if not (path.parent / name).is_file():
             raise UserError(f"{path} needs {path.parent / name} beside it; to fetch it: {corpus.fetch}")
     criteria = _criteria(path.parent / "criteria.json")

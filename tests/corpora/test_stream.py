@@ -149,7 +149,7 @@ def test_posts_need_no_status(tmp_path: Path) -> None:
     written(tmp_path, "post_id,text\np,I sleep\n", "posts.csv")
     written(tmp_path, '{"sleep": "Sleeps."}', "criteria.json")
     path = written(tmp_path, "post_id,criterion\np,sleep\n")
-    (row,) = corpora.stream(path, meta(reader="criteria", columns={}, labels=["0", "1"]))
+    (row,) = corpora.stream(path, meta(reader="criteria", columns={}, labels=["0", "1"], inseparable="text_pair"))
     assert isinstance(row, Row)
     assert row.example == Example(id="p/sleep", text="Sleeps.", text_pair="I sleep", group="sleep", split="")
 
