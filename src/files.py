@@ -60,7 +60,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     """Writes a CSV file with a header."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_lines(path, text.getvalue().splitlines())
+    write_lines(path, text.getvalue().removesuffix("\n").split("\n"))  # splitlines would part a cell at U+2028
 
 
 def write_yaml(path: Path, value: Any, remark: str | None = None) -> None:

@@ -3,6 +3,7 @@
 pytest tests/test_files.py
 """
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from src.errors import UserError
-from src.files import atomic_folder, read_json, read_yaml, write_json, write_lines
+from src.files import atomic_folder, read_json, read_yaml, write_csv, write_json, write_lines
 
 
 class BrokenError(Exception):
@@ -30,6 +31,14 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 def test_lines_are_utf8_and_each_ends_with_one_line_feed(tmp_path: Path) -> None:
     write_lines(tmp_path / "new" / "folder" / "a.txt", ["שבר", "b"])
     assert (tmp_path / "new/folder/a.txt").read_bytes() == b"\xd7\xa9\xd7\x91\xd7\xa8\nb\n"
+
+
+def test_the_lines_of_a_cell_stay_in_it(tmp_path: Path) -> None:
+    cells = ["a\u2028b", "a\x85b", "a\x0cb", "a\nb", "a\r\nb", ""]
+    write_csv(tmp_path / "a.csv", ["x", "y"], [[cell, 1] for cell in cells])
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["x", "y"], *([cell, "1"] for cell in cells)]
+    assert (tmp_path / "a.csv").read_bytes().endswith(b"\n,1\n")
 
 
 def test_writing_replaces_the_old_file_and_leaves_nothing_else(tmp_path: Path) -> None:

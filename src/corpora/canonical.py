@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row, lines, nfc
+from src.corpora.rows import Row, lines, nfc, undecoded
 from src.errors import UserError
 
 
@@ -24,6 +24,9 @@ def idioms(folder: Path, corpus: Corpus, rows: Sequence[Row]) -> list[str]:
         listed = [row.example.group or "" for row in rows]
     elif (folder / source).is_file():
         listed = [nfc(line) for line in lines(folder / source)]
+        for number, line in enumerate(listed, start=1):
+            if problem := undecoded(folder / source, number, line, "utf-8"):
+                raise problem
     else:
         raise UserError(
             f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); fetch: {corpus.fetch}"

@@ -61,21 +61,22 @@ def check_row(row: Row, corpus: Corpus) -> None:
         raise row.refuse("tokens", f"word {str(error)!r} is not in the text where it should be") from error
 
 
-def check_leaks(rows: Sequence[Row], inseparable: str | None = None) -> None:
+def check_leaks(rows: Sequence[Row], *inseparable: str | None) -> None:
     """Checks that no text is in two splits, that unseen groups are unseen, and that inseparable rows are together.
 
     Raises:
         UserError: the first of `find_leaks`.
     """
-    for leak in find_leaks(rows, inseparable):
+    for leak in find_leaks(rows, *inseparable):
         raise leak
 
 
-def find_leaks(rows: Sequence[Row], inseparable: str | None = None) -> Iterator[UserError]:
+def find_leaks(rows: Sequence[Row], *inseparable: str | None) -> Iterator[UserError]:
     """Yields an error for each leak; it names both places.
 
     Args:
-        inseparable: the field of which no value may be in two splits; None: copies of a text and unseen groups alone.
+        inseparable: fields of which no value may be in two splits, beside copies of a text and unseen groups; None
+            is no field.
     """
     for row, copy in leaking(rows):
         yield copy.refuse(
@@ -84,8 +85,9 @@ def find_leaks(rows: Sequence[Row], inseparable: str | None = None) -> Iterator[
             f"punctuation), and this row is in {copy.example.split}; leaks: drop in corpus.yaml leaves the former out",
         )
     yield from _parted(rows, "group", lambda split: "unseen" if split == "unseen" else "seen")
-    if inseparable is not None:
-        yield from _parted(rows, inseparable, lambda split: split)
+    for field in dict.fromkeys(inseparable):
+        if field is not None:
+            yield from _parted(rows, field, lambda split: split)
 
 
 def _parted(rows: Sequence[Row], field: str, part_of: Callable[[str], str]) -> Iterator[UserError]:

@@ -55,7 +55,8 @@ class Corpus(Section):
     Attributes:
         reader: a name in READERS.
         files: data files, relative to the folder of the corpus; of the hub: splits of the data set.
-        hub, config, revision: reader hub: what `datasets.load_dataset` is asked for; an id or a folder.
+        hub, config, revision: reader hub: what `datasets.load_dataset` is asked for; an id, which needs a revision, or
+            a folder.
         delimiter, quoting: reader csv: what parts cells, and whether a cell may be enclosed in double quotes.
         encoding: readers csv and jsonl.
         labels: the closed, ordered label set of texts; empty where texts have none.
@@ -106,6 +107,10 @@ class Corpus(Section):
             raise ValueError(
                 "labels: -1 is no label, but what unlabelled rows bear; name it under drop to leave them out"
             )
+        for name in sorted({"macro", "weighted"} & set(labels)):
+            raise ValueError(
+                f"labels: the score of a label '{name}' would be called f1_{name}, as that of all labels is"
+            )
         return labels
 
     @field_validator("encoding")
@@ -127,6 +132,8 @@ class Corpus(Section):
             raise ValueError(f"columns.text is missing: reader {self.reader} must know which column the text is in")
         if self.reader not in TABLES and self.columns.named:
             raise ValueError(f"columns: reader {self.reader} has columns of its own; drop the key")
+        if self.reader == "criteria" and self.inseparable != "text_pair":
+            raise ValueError("inseparable: reader criteria needs text_pair, else rows of one post go to several splits")
         for one, other in (("tokens", "tags"), ("start", "end")):
             if (getattr(self.columns, one) is None) != (getattr(self.columns, other) is None):
                 raise ValueError(f"columns.{one} and columns.{other} need one another")

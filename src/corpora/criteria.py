@@ -5,9 +5,9 @@ its text (evidence) or in characters of the post (start, end; ends exclusive), o
 criterion are several pieces of evidence. Beside it lie posts.csv (post_id, text) and criteria.json ({criterion: text}).
 
 The text of the criterion and the post are the pair; the label is the status, the group the criterion, so that each
-criterion has scores of its own (`inseparable: text_pair` keeps a post in one split). Evidence that is not in the post
-is remarked on and left out. A criterion that is met without any evidence that was located gives no target for
-evidence; one that is not met gives the target that there is none.
+criterion has scores of its own; corpus.yaml must say `inseparable: text_pair`, which keeps a post in one split.
+Evidence that is not in the post is remarked on and left out. A criterion that is met without any evidence that was
+located gives no target for evidence; one that is not met gives the target that there is none.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,7 @@ from src.records import Example
 
 COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "criterion", "label": "status",
            "answers": "evidence"}  # fmt: skip
+BESIDE = ("posts.csv", "criteria.json")
 REQUIRED = ("post_id", "criterion", "status")
 Pair = tuple[str, str]  # a post and a criterion, by their names
 
@@ -36,7 +37,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
     Raises:
         UserError: a file or column that is missing, or a file that cannot be read.
     """
-    for name in ("posts.csv", "criteria.json"):
+    for name in BESIDE:
         if not (path.parent / name).is_file():
             raise UserError(f"{path} needs {path.parent / name} beside it; to fetch it: {corpus.fetch}")
     criteria = _criteria(path.parent / "criteria.json")

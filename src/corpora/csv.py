@@ -16,7 +16,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
         targets: False: columns other than the texts may be absent.
 
     Raises:
-        UserError: missing column, a file that is not CSV or not in its encoding.
+        UserError: missing column, a header that is not CSV or not in its encoding.
     """
     rows = delimited.read(
         path,

@@ -15,7 +15,7 @@ from src.errors import UserError
 
 
 def tested_rows(units: Sequence[Sequence[Row]], params: PrepareParams) -> set[str]:
-    """Returns the ids in the fold: of every group and label the same share, to a row, as far as whole units allow.
+    """Returns the ids in the fold: of every group and Row.kind the same share, to a row, as far as whole units allow.
 
     Args:
         units: rows that stay together, in the order of their ids.
@@ -28,7 +28,7 @@ def tested_rows(units: Sequence[Sequence[Row]], params: PrepareParams) -> set[st
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     rows = [row for unit in units for row in unit]
-    strata = [str((row.example.group, row.example.label)) for row in rows]
+    strata = [str((row.example.group, row.kind)) for row in rows]
     _refuse_too_few(max(Counter(strata).values(), default=0), "rows of any group and label", params)
     if len(units) == len(rows):
         return {rows[i].example.id for i in _fold(StratifiedKFold, strata, None, params)}
@@ -38,7 +38,7 @@ def tested_rows(units: Sequence[Sequence[Row]], params: PrepareParams) -> set[st
 
 
 def tested_groups(rows: Sequence[Row], params: PrepareParams) -> list[str]:
-    """Returns the groups in the fold, sorted; labels are as in all rows, as far as whole groups allow.
+    """Returns the groups in the fold, sorted; kinds of rows are as in all rows, as far as whole groups allow.
 
     Raises:
         UserError: a row without a group, or fewer groups, or fewer rows of each label, than folds.
@@ -52,7 +52,7 @@ def tested_groups(rows: Sequence[Row], params: PrepareParams) -> list[str]:
     if len(groups) < len(rows):
         place = next(row.place for row in rows if row.example.group is None)
         raise UserError(f"prepare.group_by: group needs a group in every row, and {place}, has none; set it to null")
-    labels = [str(row.example.label) for row in rows]
+    labels = [str(row.kind) for row in rows]
     _refuse_too_few(len(set(groups)), "groups that prepare.group_by: group can hold out", params)
     _refuse_too_few(max(Counter(labels).values()), "rows of any label", params)
     return sorted({groups[i] for i in _fold(StratifiedGroupKFold, labels, groups, params)})

@@ -1,7 +1,8 @@
 """Reader `hub`: a data set of the Hugging Face hub, or a folder in its layout, through `datasets.load_dataset`.
 
 `hub`, `config` and `revision` of corpus.yaml say which; `files` are its splits; `columns` as of a table. A label that
-the data set keeps as a number and a name goes by its name. Code of a data set is never run.
+the data set keeps as a number and a name goes by its name. Code of a data set is never run. What is on the hub may
+change, and DVC would not see it: an id needs its revision.
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
 
 
 def _load(corpus: Corpus, split: str) -> Any:
+    if corpus.revision is None and not Path(str(corpus.hub)).is_dir():
+        raise UserError(
+            f"the data set '{corpus.hub}' of corpus.yaml needs a revision, the commit of the hub that is meant, so "
+            "that its rows cannot change unseen; only a folder that is here needs none"
+        )
     import datasets  # late: prepare starts without it
 
     try:

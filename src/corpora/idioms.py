@@ -41,7 +41,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
         targets: False: columns other than the sentence may be absent; a file that lacks one has no words and tags.
 
     Raises:
-        UserError: missing column, a file that is not CSV or not UTF-8.
+        UserError: missing column, a header that is not CSV or not UTF-8.
     """
     for number, cells in delimited.read(path, REQUIRED if targets else ["sentence"]):
         yield cells if isinstance(cells, UserError) else _row(path, number, cells, corpus)

@@ -1,13 +1,14 @@
 """Reader `jsonl`: one JSON object a line; the keys that are read stand in corpus.yaml under columns."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from src.corpora import table
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Found, lines
+from src.corpora.rows import Found, lines, undecoded
 from src.errors import UserError
 
 
@@ -18,20 +19,22 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
         targets: False: keys other than those of the texts may be absent.
 
     Raises:
-        UserError: the file is not in its encoding.
+        UserError: the file is not in UTF-16 or UTF-32, and should be.
     """
     required = table.required(corpus, targets=targets)
     for number, line in enumerate(lines(path, corpus.encoding), start=1):
         if line.strip():
-            cells = _cells(f"{path}, row {number}", line, required)
+            cells = undecoded(path, number, line, corpus.encoding) or _cells(f"{path}, row {number}", line, required)
             yield cells if isinstance(cells, UserError) else table.row(path, number, cells, corpus)
 
 
 def _cells(place: str, line: str, required: list[str]) -> dict[str, Any] | UserError:
     try:
         cells = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return UserError(f"{place}: not JSON: {error}")
+    if "\\ud" in line.lower() and re.search("[\ud800-\udfff]", json.dumps(cells, ensure_ascii=False)):
+        return UserError(f"{place}: half a character, such as \\ud83d without the \\ud83e that follows it")
     if not isinstance(cells, dict):
         return UserError(f"{place}: a JSON object is expected, not {line.strip()[:80]!r}")
     missing = [name for name in required if name not in cells]

@@ -1,6 +1,7 @@
 """A row of a data file: the Example in it and where it stands, so that every complaint can name the place."""
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,13 @@ class Row:
         return refusal(self.file, self.number, column, getattr(self.example, field), problem)
 
     @property
+    def kind(self) -> str | None:
+        """What each split is to have the same share of: the label, or else whether there is an answer."""
+        if self.example.label is None and self.example.answers is not None:
+            return "answer" if self.example.answers else "no answer"
+        return self.example.label
+
+    @property
     def place(self) -> str:
         return f"{self.file}, row {self.number}"
 
@@ -54,21 +62,17 @@ def nfc(text: str) -> str:
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """Yields the lines of a file, with or without a byte order mark, their ends untouched.
 
+    A byte that is not in this encoding is left in its line as a lone surrogate, for `undecoded` to tell.
+
     Raises:
-        UserError: a line that is not in this encoding.
+        UserError: the file is not in UTF-16 or UTF-32, and should be.
     """
     if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):  # a line feed is no byte of its own
         yield from _wide_lines(path, encoding)
         return
-    name = codecs.lookup(encoding).name.upper()
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            try:
-                yield line.decode(encoding).removeprefix("\ufeff" if number == 1 else "")
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"{path}, line {number} is not {name}: {error.reason}; save the file as {name}"
-                ) from error
+            yield line.decode(encoding, "surrogateescape").removeprefix("\ufeff" if number == 1 else "")
 
 
 def _wide_lines(path: Path, encoding: str) -> Iterator[str]:
@@ -78,3 +82,17 @@ def _wide_lines(path: Path, encoding: str) -> Iterator[str]:
             yield from file
         except UnicodeError as error:
             raise UserError(f"{path} is not {encoding}: {error}; save the file as {encoding}") from error
+
+
+def undecoded(path: Path, line: int, text: str, encoding: str) -> UserError | None:
+    """Says which byte of a text is not in the encoding; None: all are.
+
+    Args:
+        line: on which the text begins.
+        text: made of what `lines` yields.
+    """
+    found = re.search("[\udc80-\udcff]", text)
+    if found is None:
+        return None
+    name, line = codecs.lookup(encoding).name.upper(), line + text.count("\n", 0, found.start())
+    return UserError(f"{path}, line {line} is not {name}: byte 0x{ord(found[0]) - 0xDC00:02x}; save the file as {name}")

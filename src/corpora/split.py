@@ -107,17 +107,10 @@ def _draw(
     return _by_stratum(alone, shares, params.split_seed) | _by_unit(tied, shares, params.split_seed)
 
 
-def _kind(row: Row) -> str | None:
-    """What each split is to have the same share of: the label, or else whether there is an answer."""
-    if row.example.label is None and row.example.answers is not None:
-        return "answer" if row.example.answers else "no answer"
-    return row.example.label
-
-
 def _by_stratum(alone: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """Parts the rows of each group and label by largest remainder. Returns {id: split}."""
     split_of: dict[str, str] = {}
-    for stratum in _shuffled_strata(alone, lambda row: (row.example.group, _kind(row)), seed):
+    for stratum in _shuffled_strata(alone, lambda row: (row.example.group, row.kind), seed):
         sizes = largest_remainder(len(stratum), list(shares.values()))
         names = [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
         split_of |= {row.example.id: name for (row,), name in zip(stratum, names, strict=True)}
@@ -133,7 +126,7 @@ def _by_unit(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int)
     (order,) = _shuffled_strata(found, lambda row: None, seed) or [[]]
     smallest = min(share for share in shares.values() if share > 0) * sum(map(len, found)) / sum(shares.values())
     order.sort(key=lambda unit: len(unit) <= smallest)
-    totals = Counter(_kind(row) for unit in found for row in unit)
+    totals = Counter(row.kind for unit in found for row in unit)
     due = {
         (name, kind): n * share / sum(shares.values())
         for name, share in shares.items()
@@ -143,7 +136,7 @@ def _by_unit(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int)
     has: Counter[tuple[str, str | None]] = Counter()
     split_of: dict[str, str] = {}
     for unit in order:
-        kinds = Counter(_kind(row) for row in unit)
+        kinds = Counter(row.kind for row in unit)
 
         def cost(name: str, kinds: Counter[str | None] = kinds) -> float:
             return sum(n * (n + 2 * (has[name, kind] - due[name, kind])) / due[name, kind] for kind, n in kinds.items())
@@ -159,7 +152,7 @@ def subset(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:
     if size is None:
         return list(rows)
     alone = [[row] for row in sorted(rows, key=lambda row: row.example.id)]
-    strata = _shuffled_strata(alone, lambda row: (row.example.split, _kind(row)), seed)
+    strata = _shuffled_strata(alone, lambda row: (row.example.split, row.kind), seed)
     sizes = largest_remainder(min(size, len(rows)), [len(stratum) / len(rows) for stratum in strata])
     kept = {row.example.id for stratum, n in zip(strata, sizes, strict=True) for (row,) in stratum[:n]}
     return [row for row in rows if row.example.id in kept]

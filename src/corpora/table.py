@@ -140,6 +140,8 @@ class _Cells:
         value = _parsed(self._cell("answers"))
         if value == "":
             return []
+        if value and searched is None:
+            raise self._refuse("text_pair", "the text in which the answers stand is expected")
         found: list[list[int]] = []
         try:
             if isinstance(value, dict):
@@ -177,7 +179,7 @@ def _parsed(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(value.strip())

@@ -32,8 +32,7 @@ def main() -> None:
     rows = split.assign(rows, unseen, params, inseparable)
     leaks = copies.leaking(rows) if corpus.leaks == "drop" else []
     rows = [row for row in rows if row.example.id not in {leak.example.id for leak, _ in leaks}]
-    for field in {inseparable, corpus.inseparable}:  # group_by may have parted what the corpus wants together
-        checks.check_leaks(rows, field)
+    checks.check_leaks(rows, inseparable, corpus.inseparable)  # group_by may have parted what the latter ties
     rows = split.subset(rows, params.max_samples, params.split_seed)
     checks.check_sizes(rows, unseen)
     checks.check_kinds(rows)

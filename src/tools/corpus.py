@@ -3,8 +3,9 @@
     python -m src.tools.corpus new mine --file mine.csv   # writes data/raw/mine/corpus.yaml by looking at the file
     python -m src.tools.corpus check mine                 # exit status 1 when something is wrong
 
-`new` guesses, so read what it wrote; it copies the file into the folder of the corpus and replaces nothing. `check`
-sees what `prepare` refuses, but goes on to the end; splits are judged where the corpus has its own.
+`new` guesses, so read what it wrote; it copies the file, and those that belong beside it, into the folder of the corpus
+and replaces nothing. `check` sees what `prepare` refuses, but goes on to the end; splits are judged where the corpus
+has its own.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from src import corpora
 from src.config import parse
-from src.corpora import checks, copies, corpus_file, statistics
+from src.corpora import checks, copies, corpus_file, criteria, statistics
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.errors import UserError, run
@@ -47,29 +48,39 @@ def main() -> None:
 
 
 def new(folder: Path, file: Path) -> None:
-    """Writes the corpus.yaml of a folder, and copies the data file beside it, unless it is there.
+    """Writes the corpus.yaml of a folder, and copies the data files beside it, unless they are there.
+
+    Files that the reader wants beside the data file, and that are neither there nor in the folder, are named on
+    standard error.
 
     Raises:
         UserError: a corpus.yaml or another file of that name that is there, or a file that is no table.
     """
-    target, made = folder / file.name, folder / "corpus.yaml"
+    made = folder / "corpus.yaml"
     if made.exists():
         raise UserError(f"{made} is there already; edit it, or delete it to have it guessed again")
     if not file.is_file():
         raise UserError(f"{file} does not exist")
-    if target.exists() and not target.samefile(file):
-        raise UserError(f"{target} is there already, and is another file than {file}; delete one, or rename it")
     guessed = guess(file)
+    sources = [file, *(file.with_name(name) for name in criteria.BESIDE if guessed["reader"] == "criteria")]
+    for source in sources:
+        target = folder / source.name
+        if source.exists() and target.exists() and not target.samefile(source):
+            raise UserError(f"{target} is there already, and is another file than {source}; delete one, or rename it")
     content = {
         "description": f"the rows of {file.name}; say what they are",
         "licence": "unknown; say under which the data are",
         **guessed,
-        "fetch": f"copy {file.name} to {folder}",
+        "fetch": f"copy {', '.join(source.name for source in sources)} to {folder}",
     }
     parse(Corpus, content, made)
     folder.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        shutil.copyfile(file, target)
+    for source in sources:
+        target = folder / source.name
+        if source.is_file() and not target.exists():
+            shutil.copyfile(source, target)
+        elif not target.exists():
+            print(f"{source} is not there; reader {guessed['reader']} needs it: put it at {target}", file=sys.stderr)
     write_yaml(made, content, "Guessed: read it, mend it, then run python -m src.tools.corpus check " + folder.name)
     print(made.read_text(encoding="utf-8"), end="")
 

@@ -55,7 +55,7 @@ def guess(path: Path) -> dict[str, Any]:
         by_number = dict(sorted((row["label"], row["label_str"]) for row in cells))
         return found | {"reader": "idioms", "labels": list(by_number.values())}
     if delimiter == "," and quoting and set(header) >= set(criteria.REQUIRED):
-        return found | {"reader": "criteria", "labels": ["0", "1"], "inseparable": "group"}
+        return found | {"reader": "criteria", "labels": ["0", "1"], "inseparable": "text_pair"}
     return found | {"delimiter": delimiter, "quoting": quoting} | _encoding(encoding) | _meaning(cells)
 
 
@@ -64,10 +64,18 @@ def _decoded(path: Path) -> tuple[str, str]:
     encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ENCODINGS
     for encoding in encodings:
         try:
-            return encoding, data.decode(encoding).removeprefix("\ufeff")
+            text = data.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
             continue
+        if encoding != "cp1255" or _has_hebrew_words(text):
+            return encoding, text
     raise UserError(f"{path} is in none of the encodings {', '.join(encodings)}; save the file as UTF-8")
+
+
+def _has_hebrew_words(text: str) -> bool:
+    """Whether most letters beyond ASCII are Hebrew ones side by side; a Western é, read as cp1255, is a lone yod."""
+    beyond = sum(character.isalpha() and not character.isascii() for character in text)
+    return 2 * sum(map(len, re.findall(r"(?:[א-ת][\u05b0-\u05c2]*){2,}", text))) > beyond
 
 
 def _encoding(name: str) -> dict[str, str]:

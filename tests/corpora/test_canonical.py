@@ -41,6 +41,13 @@ def test_a_file_that_is_not_there_or_empty_is_named(corpus: SmallCorpus) -> None
         idioms(corpus, "idioms.txt")
 
 
+def test_a_file_that_is_not_utf8_is_refused_with_its_line(corpus: SmallCorpus) -> None:
+    corpus.write()
+    (corpus.folder / "idioms.txt").write_bytes("לב זהב\n".encode() + "לב זהב\n".encode("cp1255"))
+    with pytest.raises(UserError, match=r"idioms\.txt, line 2 is not UTF-8: byte 0xec"):
+        idioms(corpus, "idioms.txt")
+
+
 def test_groups_that_are_not_there_are_an_error(corpus: SmallCorpus) -> None:
     for row in corpus.rows:
         row["base_pie"] = ""

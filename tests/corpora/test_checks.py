@@ -14,7 +14,7 @@ import pytest
 
 from src import corpora
 from src.corpora import corpus_file
-from src.corpora.checks import check_kinds, check_leaks, check_rows, check_sizes
+from src.corpora.checks import check_kinds, check_leaks, check_rows, check_sizes, find_leaks
 from src.corpora.copies import near_duplicates, normalised
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
@@ -143,6 +143,12 @@ def test_rows_that_must_stay_together_are_refused_in_two_splits(field: str) -> N
         check_leaks(rows, field)
     assert str(error.value).startswith("data.csv, row 4, column '")
     assert "data.csv, row 2, in split train" in str(error.value)
+
+
+def test_rows_may_be_inseparable_in_two_fields_and_each_leak_is_told_once() -> None:
+    rows = [row(2, group="x", text_pair="p"), row(3, group="x", text_pair="p", split="test")]
+    told = [str(leak).partition(":")[0] for leak in find_leaks(rows, "text_pair", None, "group", "text_pair")]
+    assert told == ["data.csv, row 3, column 'its_text_pair'", "data.csv, row 3, column 'its_group'"]
 
 
 FULL = [row(2), row(3, split="validation"), row(4, split="test"), row(5, split="unseen", group="h")]

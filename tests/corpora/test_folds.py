@@ -175,6 +175,22 @@ def test_rows_without_a_group_and_a_label_can_be_tested_in_stratified_folds(samp
     assert [Counter(splits.values()) for splits in found] == [{"train": 448, "validation": 64, "test": 128}] * 5
 
 
+@pytest.mark.parametrize("changes", [{}, GROUPED], ids=["stratified", "grouped"])
+def test_rows_without_a_label_are_balanced_by_whether_they_have_an_answer(
+    sample: list[Row], meta: Corpus, changes: dict[str, Any]
+) -> None:
+    rows = [
+        changed(row, label=None, group=f"g{i // 10}" if changes else None, answers=[[0, 1]] if i // 10 % 4 == 0 else [])
+        for i, row in enumerate(sample)
+    ]  # a quarter of the rows, and whole groups, have an answer
+    tested = "unseen" if changes else "test"
+    for fold in range(4):
+        found = ids(
+            splits_of(rows, meta, params(fold, 4, **{"unseen_groups": None if changes else []}, **changes)), tested
+        )
+        assert sum(bool(row.example.answers) for row in rows if row.example.id in found) == 40
+
+
 @pytest.mark.parametrize(
     ("changes", "keys"),
     [

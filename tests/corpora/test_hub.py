@@ -73,7 +73,11 @@ def test_splits_are_files_and_labels_go_by_their_names(hub: Callable[..., Path],
         ({"files": ["test"]}, ["split 'test', cannot be loaded: ", "train"]),
         ({"columns": {"text": "sentence"}}, ["no column 'sentence'; the columns are premise, claim, label"]),
         ({"config": "french"}, ["french", "cannot be loaded"]),
-        ({"hub": "nobody/nothing-at-all"}, ["'nobody/nothing-at-all'", "cannot be loaded", "HF_HUB_OFFLINE"]),
+        ({"hub": "nobody/nothing-at-all"}, ["'nobody/nothing-at-all' of corpus.yaml needs a revision"]),
+        (
+            {"hub": "nobody/nothing-at-all", "revision": "1a2b3c"},
+            ["'nobody/nothing-at-all 1a2b3c'", "cannot be loaded", "HF_HUB_OFFLINE"],
+        ),
     ],
     ids=str,
 )

@@ -62,11 +62,56 @@ def test_a_row_that_is_refused_is_yielded_and_the_next_are_read(tmp_path: Path) 
     assert str(found[1]).endswith("new.csv, row 3: 1 cells for 2 columns")
 
 
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (b'"b"c,no', "new.csv, line 3: not CSV: ',' expected after '\"'"),
+        (b"\xf9,no", "new.csv, line 3 is not UTF-8: byte 0xf9; save the file as UTF-8"),
+        (b'"b\n\xf9",no', "new.csv, line 4 is not UTF-8: byte 0xf9; save the file as UTF-8"),
+        (b"b" * 200_000 + b",no", "new.csv, line 3: not CSV: field larger than field limit (131072)"),
+        (b'"b,no\n"c,no', "new.csv, line 3: not CSV: ',' expected after '\"' (lines 3 to 4 were read as one row)"),
+    ],
+    ids=["stray quote", "byte", "byte in a later line", "long cell", "open quote"],
+)
+def test_a_malformed_row_of_a_csv_does_not_stop_the_next(tmp_path: Path, bad: bytes, message: str) -> None:
+    (tmp_path / "new.csv").write_bytes(b"text,label\na,no\n" + bad + b"\nd,yes\n")
+    first, refused, last = corpora.stream(tmp_path / "new.csv", meta())
+    assert isinstance(first, Row)
+    assert isinstance(last, Row)
+    assert (last.example.text, last.number) == ("d", 4)
+    assert str(refused) == f"{tmp_path}/{message}"
+
+
+def test_a_quote_that_is_open_at_the_end_is_refused_there(tmp_path: Path) -> None:
+    found = list(corpora.stream(written(tmp_path, 'text,label\na,no\n"b,no\n'), meta()))
+    assert [type(row) for row in found] == [Row, UserError]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (b'{"text": "\xf9"}', "new.jsonl, line 2 is not UTF-8: byte 0xf9; save the file as UTF-8"),
+        (b"[" * 100_000, "new.jsonl, row 2: not JSON: "),
+        (b'{"text": "\\ud83d"}', "new.jsonl, row 2: half a character"),
+        (b'{"text": "a", "answers": "' + b"[" * 100_000 + b'"}', "new.jsonl, row 2, column 'answers': the answer"),
+    ],
+    ids=["byte", "depth", "half a character", "depth of a cell"],
+)
+def test_a_malformed_row_of_json_lines_does_not_stop_the_next(tmp_path: Path, bad: bytes, message: str) -> None:
+    (tmp_path / "new.jsonl").write_bytes(b'{"text": "\\ud83d\\ude00"}\n' + bad + b'\n{"text": "d"}\n')
+    corpus = meta(reader="jsonl", columns={"text": "text", "answers": "answers"})
+    first, refused, last = corpora.stream(tmp_path / "new.jsonl", corpus)
+    assert isinstance(first, Row)
+    assert isinstance(last, Row)
+    assert (first.example.text, last.example.text, last.number) == ("\U0001f600", "d", 3)
+    assert str(refused).startswith(f"{tmp_path}/{message}")
+
+
 def test_what_is_wrong_with_the_whole_file_is_raised(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         list(corpora.stream(tmp_path / "none.csv", meta()))
-    with pytest.raises(UserError, match="not CSV"):
-        list(corpora.stream(written(tmp_path, 'text,label\n"a"b,no\n'), meta()))
+    with pytest.raises(UserError, match="line 1: not CSV"):
+        list(corpora.stream(written(tmp_path, 'text,"label"s\na,no\n'), meta()))
     with pytest.raises(UserError, match="reader hub reads no file"):
         list(corpora.stream(written(tmp_path, ""), meta(reader="hub", hub="x/y")))
 
@@ -104,7 +149,7 @@ def test_posts_need_no_status(tmp_path: Path) -> None:
     written(tmp_path, "post_id,text\np,I sleep\n", "posts.csv")
     written(tmp_path, '{"sleep": "Sleeps."}', "criteria.json")
     path = written(tmp_path, "post_id,criterion\np,sleep\n")
-    (row,) = corpora.stream(path, meta(reader="criteria", columns={}, labels=["0", "1"]))
+    (row,) = corpora.stream(path, meta(reader="criteria", columns={}, labels=["0", "1"], inseparable="text_pair"))
     assert isinstance(row, Row)
     assert row.example == Example(id="p/sleep", text="Sleeps.", text_pair="I sleep", group="sleep", split="")
 

@@ -169,6 +169,8 @@ SPANNED = {"columns": SPAN, "labels": []}
 AT = {"columns": OFFSETS, "labels": []}
 ANSWERED = {"columns": {"text": "text", "answers": "answers"}, "labels": []}
 
+PAIRED = {"columns": {"text": "text", "text_pair": "pair", "answers": "answers"}, "labels": []}
+
 
 @pytest.mark.parametrize(
     ("row", "meta", "start", "fragments"),
@@ -196,6 +198,10 @@ ANSWERED = {"columns": {"text": "text", "answers": "answers"}, "labels": []}
         ({"text": "abc", "answers": [5]}, ANSWERED, "row 1, column 'answers': [start, end] pairs, texts, or ", []),
         ({"text": "abc", "answers": {"text": ["b"]}}, ANSWERED, "row 1, column 'answers': [start, end] pairs", []),
         ({"text": "abc", "answers": {"text": ["b"], "answer_start": []}}, ANSWERED, "row 1, column 'answers': ", []),
+        *(({"text": "abc", "pair": None, "answers": found}, PAIRED,
+           "row 1, column 'pair': the text in which the answers stand is expected", ["None"])
+          for found in ([[0, 1]], ["a"], "a", {"text": ["a"], "answer_start": [0]})),
+        ({"text": "abc", "pair": None, "answers": []}, PAIRED, None, []),
         ({"text": "a b", "w": ["a"], "t": "O"}, {"columns": {"text": "text", "tokens": "w", "tags": "t"}, "labels": []},
          None, []),
         ({"text": "a b", "w": [1], "t": ["O"]}, {"columns": {"text": "text", "tokens": "w", "tags": "t"}, "labels": []},
@@ -247,6 +253,10 @@ def test_a_file_that_is_wrong_is_refused(table: Table, text: str, meta: dict[str
         ({"hub": "owner/name"}, ["reader: hub and the key hub"]),
         ({"labels": ["a", "a"]}, ["labels: ", "each once"]),
         ({"labels": ["0", "-1"]}, ["labels: -1 is no label"]),
+        ({"labels": ["no", "macro"]}, ["labels: the score of a label 'macro' would be called f1_macro"]),
+        ({"labels": ["weighted", "no"]}, ["'weighted' would be called f1_weighted"]),
+        ({"reader": "criteria", "columns": {}}, ["inseparable: reader criteria needs text_pair"]),
+        ({"reader": "criteria", "columns": {}, "inseparable": "group"}, ["inseparable: reader criteria needs text_"]),
         ({"rename": {"-1": "no"}}, ["rename: -1 is no label"]),
         ({"rename": {"1": "yess"}}, ["rename: unknown label 'yess', did you mean 'yes'?"]),
         ({"delimiter": "||"}, ["delimiter: ", "'||'"]),

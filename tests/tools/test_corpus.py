@@ -77,6 +77,18 @@ def test_delimiter_encoding_and_line_ends_are_seen(tool: Tool, delimiter: str, l
     assert tool("check", "mine").status == 0
 
 
+@pytest.mark.parametrize("text", ["Le café est à côté, même l'été", "Él está aquí, ¿y tú?", "Ärger über Öl", "“so” £5"])
+def test_a_western_file_is_not_read_as_hebrew(tool: Tool, text: str) -> None:
+    found = made(tool, f"text;label\n{text};1\nplain;0\n".encode("cp1252"))
+    assert (found["encoding"], found["language"]) == ("cp1252", "und")
+    assert tool("check", "mine").status == 0
+
+
+@pytest.mark.parametrize("text", ["שבר את הקרח ב-cafe", "שָׁבַר אֶת הַקֶּרַח"])
+def test_an_old_hebrew_file_may_have_vowel_points_and_foreign_words(tool: Tool, text: str) -> None:
+    assert made(tool, f"text;label\n{text};1\nplain;0\n".encode("cp1255"))["encoding"] == "cp1255"
+
+
 def test_columns_are_told_by_what_they_hold_where_names_do_not_say(tool: Tool) -> None:
     found = made(tool, "kind;said #1;said #2;nr\na;He broke the ice at once;It broke;1\nb;Ice;He broke it;2\n"
                        "a;The ice is thick;Thin ice;3\nb;The ice is thin;Thick ice;4\n")  # fmt: skip
@@ -109,7 +121,7 @@ def test_offsets_without_an_end_are_no_span(tool: Tool) -> None:
     assert made(tool, "text,start\na b,1\n")["columns"] == {"text": "text"}
 
 
-def test_squad_idioms_and_criteria_are_recognised(tool: Tool) -> None:
+def test_squad_and_idioms_are_recognised(tool: Tool) -> None:
     question = {"id": "q", "question": "Who?", "answers": []}
     squad = {"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [question]}]}]}
     assert made(tool, json.dumps(squad, indent=1), "mine.json")["reader"] == "squad"
@@ -118,8 +130,38 @@ def test_squad_idioms_and_criteria_are_recognised(tool: Tool) -> None:
     found = read_yaml(Path("data/raw/idioms/corpus.yaml"))
     assert (found["reader"], found["labels"]) == ("idioms", ["Literal", "Figurative"])
     assert tool("check", "idioms").status == 0
-    assert tool("new", "posts", "--file", ROOT / "tests" / "corpora" / "criteria" / "annotations.csv").status == 0
-    assert read_yaml(Path("data/raw/posts/corpus.yaml"))["reader"] == "criteria"
+
+
+CRITERIA = ROOT / "tests" / "corpora" / "criteria"
+
+
+def test_criteria_are_recognised_and_copied_with_what_lies_beside_them(tool: Tool) -> None:
+    ended = tool("new", "posts", "--file", CRITERIA / "annotations.csv")
+    assert (ended.status, ended.err) == (0, "")
+    found = read_yaml(Path("data/raw/posts/corpus.yaml"))
+    assert (found["reader"], found["inseparable"]) == ("criteria", "text_pair")
+    assert found["fetch"] == "copy annotations.csv, posts.csv, criteria.json to data/raw/posts"
+    for name in ("annotations.csv", "posts.csv", "criteria.json"):
+        assert Path("data/raw/posts", name).read_bytes() == (CRITERIA / name).read_bytes()
+    assert tool("check", "posts").status == 0
+
+
+def test_what_criteria_lack_is_named_and_what_is_there_is_not_replaced(tool: Tool) -> None:
+    shutil.copy(CRITERIA / "annotations.csv", ".")
+    ended = tool("new", "posts", "--file", "annotations.csv")
+    assert ended.status == 0
+    assert ended.err == "".join(
+        f"{name} is not there; reader criteria needs it: put it at data/raw/posts/{name}\n"
+        for name in ("posts.csv", "criteria.json")
+    )
+    shutil.copy(CRITERIA / "posts.csv", ".")
+    Path("data/raw/posts/posts.csv").write_text("post_id,text\n")
+    Path("data/raw/posts/corpus.yaml").unlink()
+    Path("data/raw/posts/annotations.csv").unlink()
+    ended = tool("new", "posts", "--file", "annotations.csv")
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert "posts.csv is there already, and is another file" in ended.err
+    assert [path.name for path in Path("data/raw/posts").iterdir()] == ["posts.csv"]
 
 
 @pytest.mark.parametrize(
