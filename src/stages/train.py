@@ -21,7 +21,7 @@ from src import config, tasks
 from src.config import Params, TrainParams
 from src.errors import run
 from src.files import atomic_folder, read_json, read_yaml, write_json
-from src.modeling import checkpoint, encoders, hardware
+from src.modeling import checkpoint, encoders, hardware, modes
 from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.fit import check, fit
@@ -50,14 +50,15 @@ def main() -> None:
     set_seed(params.seed)
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
+    encoded = encode(model, train), encode(model, validation)
+    begun = modes.begin(model, encoded, chosen)
     state = _state_folder(params, chosen, arguments.data)
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
     with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
         with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
             result = fit(
                 model,
-                encode(model, train),
-                encode(model, validation),
+                *encoded,
                 chosen,
                 learning_rate=learning_rate,
                 seed=params.seed,
@@ -66,10 +67,12 @@ def main() -> None:
             )
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
         with atomic_folder(arguments.model) as folder:
+            begun.before_saving(folder)
             model.save(folder)
         environment = {
             **hardware.describe(),
             "precision": hardware.precision(chosen.precision),
+            "trainable_share": begun.trainable_share,
             "learning_rate": learning_rate,
             "steps": result.steps,
             "seconds": result.seconds,
