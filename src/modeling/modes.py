@@ -12,8 +12,14 @@ from src.config import TrainParams
 from src.modeling import frozen, lora, parts
 from src.modeling.batches import Encoded
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
 
 BeforeSaving = Callable[[Path], None]
+
+LEARNING_RATES = {  # where train.learning_rate is null, and the encoder's weights do not learn
+    "frozen": 1e-3,  # the default of Adam: Kingma and Ba 2015
+    "lora": 5e-4,  # Hu et al. 2021 (LoRA), table 9, for most tasks on RoBERTa base
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class Begun:
 
     trainable_share: float
     before_saving: BeforeSaving
+
+
+def learning_rate(params: TrainParams, encoder: Encoder) -> float:
+    """Returns the peak learning rate: the one that was set, that of the mode, or that of the encoder."""
+    return params.learning_rate or LEARNING_RATES.get(params.mode) or encoder.learning_rate
 
 
 def begin(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> Begun:

@@ -188,7 +188,7 @@ class _Objective:
             train,
             validation,
             chosen,
-            learning_rate=chosen.learning_rate or self.job.encoder.learning_rate,
+            learning_rate=modes.learning_rate(chosen, self.job.encoder),
             seed=params.hpo.seed,
             callbacks=[pruning],
         )

@@ -22,7 +22,7 @@ from transformers.utils import logging
 from src import config, tasks
 from src.config import Params, TrainParams
 from src.errors import run
-from src.files import atomic_folder, read_json, read_yaml, write_json
+from src.files import atomic_folder, read_json, read_yaml, write_json, write_lines
 from src.modeling import checkpoint, encoders, hardware, modes, zero_shot
 from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
@@ -50,7 +50,7 @@ def main() -> None:
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
     encoder = encoders.find(params.model, chosen.trust_remote_code)
-    learning_rate = chosen.learning_rate or encoder.learning_rate
+    learning_rate = modes.learning_rate(chosen, encoder)
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays
     set_seed(params.seed)
@@ -110,6 +110,8 @@ def _measure(
         for name, value in validation_scores(model.tasks, rows).items():
             live.log_metric(f"validation/{name}", value)
         live.summary["best"] = {"primary": live.summary["validation"]["primary"], "epoch": 0.0}
+    for curve in ("train", "validation"):  # dvc.yaml names them; nothing was learnt, and they have no points
+        write_lines(arguments.live / "plots" / "metrics" / curve / "loss.tsv", ["step\tloss"])
     with atomic_folder(arguments.model) as folder:
         model.save(folder)
     environment = {

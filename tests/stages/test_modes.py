@@ -120,6 +120,8 @@ def test_zero_shot_spans_are_those_of_the_baseline_in_all_that_follows(
     assert [path.name for path in Path("models/current").iterdir()] == ["idioms.json"]
     assert read_json(Path("models/environment.json"))["steps"] == 0
     assert read_json(Path("metrics/train/metrics.json"))["best"]["primary"] > 0.8
+    for curve in ("train", "validation"):
+        assert Path(f"metrics/train/plots/metrics/{curve}/loss.tsv").read_text() == "step\tloss\n"
     scores = evaluate({"task": "span"})
     assert scores["span"]["unseen"]["span_f1"] > 0.8
     assert scores["span"]["test"] == scores["baselines"]["span"]["lexicon_canonical"]["test"]
@@ -143,6 +145,17 @@ def test_zero_shot_labels_come_with_probabilities_in_all_that_follows(
                for p in row.probabilities.values())  # fmt: skip
     assert "Literal" in command("tools.predict", "הוא ישב על הגדר").out
     assert command("tools.score", "metrics/predictions").status == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "rate"),
+    [("full", "tiny", 5e-4), ("full", None, 2e-5), ("frozen", "tiny", 1e-3), ("lora", None, 5e-4)],
+)
+def test_where_the_encoder_does_not_learn_the_learning_rate_is_that_of_the_mode(
+    mode: str, model: str | None, rate: float, train: Run, encoder: Path
+) -> None:
+    train({"train.mode": mode, "model": model or str(encoder), "train.learning_rate": None})
+    assert read_json(Path("models/environment.json"))["learning_rate"] == rate
 
 
 @pytest.mark.parametrize(
