@@ -110,7 +110,10 @@ def _pretrained(auto_class: Any, source: str, origin: Mapping[str, Any]) -> tupl
 def _made(
     config: VerbalizerConfig, encoder: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, params: TrainParams
 ) -> Checkpoint:
-    model = Verbalizer(config)
+    try:
+        model = Verbalizer(config)
+    except ValueError as error:
+        raise UserError(f"train.mode: zero_shot needs an encoder that transformers has built in: {error}") from error
     model.encoder = encoder
     max_length = min(params.max_length, checkpoint.positions(model)) - config.room
     if max_length < 8:
