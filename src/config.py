@@ -67,7 +67,19 @@ class PrepareParams(Section):
         return self.test_fraction if self.folds is None or self.group_by is not None else 1 / self.folds
 
 
+class LoraParams(Section):
+    r: Positive | None
+    alpha: Positive | None
+    dropout: Fraction | None
+    target_modules: Annotated[list[str], Field(min_length=1)] | None
+    keep_adapter: bool
+
+
 class TrainParams(Section):
+    mode: Literal["full", "frozen", "lora", "zero_shot"]
+    freeze_layers: Annotated[int, Field(ge=0)]
+    lora: LoraParams
+    cache_mib: Annotated[int, Field(ge=0)]
     revision: str | None
     trust_remote_code: bool
     max_length: Annotated[int, Field(ge=8)]
@@ -99,6 +111,20 @@ class TrainParams(Section):
             raise ValueError(
                 "train.focal_gamma contradicts train.label_smoothing: it makes of the target's probability what "
                 "smoothing spreads; null the one or set the other to 0.0"
+            )
+        if self.freeze_layers and self.mode != "full":
+            raise ValueError(
+                f"train.freeze_layers: {self.freeze_layers} contradicts train.mode: {self.mode}; set 0, or mode: full"
+            )
+        for key, value in self.lora:
+            if value not in (None, False) and self.mode != "lora":
+                raise ValueError(
+                    f"train.lora.{key}: {value} contradicts train.mode: {self.mode}; take it back, or set mode: lora"
+                )
+        if self.separate_encoders and self.mode == "frozen":
+            raise ValueError(
+                "train.separate_encoders contradicts train.mode: frozen, in which they would all say the same; "
+                "set false, or another mode"
             )
         return self
 
@@ -199,6 +225,18 @@ class Params(Section):
             raise ValueError(
                 f"evaluate.lexicon: {self.evaluate.lexicon} is for spans, which task: {self.task} has none of; "
                 "set none, or a task with span"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> "Params":
+        modes = self.hpo.space.get("mode", [])
+        if self.hpo.mode == "search" and isinstance(modes, list) and "zero_shot" in modes:
+            raise ValueError("hpo.space.mode: zero_shot learns nothing, and is no trial; take it out")
+        if self.hpo.mode != "fixed" and self.train.mode == "zero_shot":
+            raise ValueError(
+                f"hpo.mode: {self.hpo.mode} contradicts train.mode: zero_shot, which learns nothing and has nothing to "
+                "choose; set hpo.mode: fixed, or another mode"
             )
         return self
 

@@ -49,6 +49,27 @@ class Columns(Section):
         return {field: column for field, column in self if column is not None}
 
 
+class LabelWords(Section):
+    """What labels are called in the corpus's language: by these alone, texts are told apart in train.mode: zero_shot.
+
+    Attributes:
+        prompt: what follows the text; {mask} stands where an encoder fills a word in.
+        words: {label: words that would be filled in}.
+        descriptions: {label: what it means, in a sentence}; for encoders that fill no words in.
+    """
+
+    prompt: str
+    words: dict[str, Annotated[list[str], Field(min_length=1)]]
+    descriptions: dict[str, str]
+
+    @field_validator("prompt")
+    @classmethod
+    def _prompt_has_one_mask(cls, prompt: str) -> str:
+        if prompt.count("{mask}") != 1 or not prompt.partition("{mask}")[0].strip():
+            raise ValueError(f"zero_shot.prompt: words and then {{mask}}, once, are expected, not {prompt!r}")
+        return prompt
+
+
 class Corpus(Section):
     """The keys of a corpus.yaml.
 
@@ -69,6 +90,7 @@ class Corpus(Section):
             that learns (train before validation before test before unseen), and count it.
         unseen_groups: groups held out whole when prepare splits afresh.
         canonical_idioms: `group` where each group is an idiom in its dictionary form, or a file with one a line.
+        zero_shot: null: texts can be labelled by a model that has learnt to, only.
         expected: {task: {metric: [low, high]}} of fine-tuned base encoders.
         fetch: the command that brings the data files.
     """
@@ -93,6 +115,7 @@ class Corpus(Section):
     leaks: Literal["error", "drop"] = "error"
     unseen_groups: list[str] = Field(default_factory=list)
     canonical_idioms: FileName | None = None
+    zero_shot: LabelWords | None = None
     expected: dict[str, dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]] = Field(
         default_factory=dict
     )
@@ -144,6 +167,11 @@ class Corpus(Section):
                 raise ValueError(f"rename: {unknown_name('label', name, self.labels)}")
         if "-1" in self.rename:
             raise ValueError("rename: -1 is no label, but what unlabelled rows bear; name it under drop")
+        for key in ("words", "descriptions") if self.zero_shot else ():
+            if set(named := getattr(self.zero_shot, key)) != set(self.labels):
+                raise ValueError(
+                    f"zero_shot.{key}: each label needs an entry, {', '.join(self.labels)}; it has {', '.join(named)}"
+                )
         for name in self.splits.values():
             if name not in SPLITS:
                 raise ValueError(str(unknown_name("split", name, SPLITS)))

@@ -25,11 +25,15 @@ from transformers import (
 from src.config import TrainParams
 from src.errors import UserError
 from src.files import read_json
-from src.modeling import tiny
+from src.modeling import matcher, tiny
 from src.modeling.encoders import Encoder
 from src.modeling.joint import JointConfig, JointModel
+from src.modeling.matcher import Matcher
+from src.modeling.verbalizer import Verbalizer
 from src.records import Example
 from src.tasks import TASKS, Task
+
+OURS: dict[str, type[PreTrainedModel]] = {"joint": JointModel, "verbalizer": Verbalizer}  # by config.model_type
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,12 @@ class Checkpoint:
         Shape: inputs (B, T); values like the logits of each task.
         """
         output = (model or self.model)(**inputs)
-        return output if isinstance(self.model, JointModel) else {t.name: t.logits(output) for t in self.tasks}
+        return output if type(self.model) in OURS.values() else {t.name: t.logits(output) for t in self.tasks}
+
+    def to(self, device: torch.device) -> Checkpoint:
+        """Moves the model."""
+        self.model.to(device)
+        return self
 
     def save(self, folder: Path) -> None:
         """Saves weights, configuration and tokenizer; one task: a plain transformers checkpoint."""
@@ -97,17 +106,17 @@ def create(
         origin: dict[str, Any] = {}
     else:
         origin = {"revision": params.revision, "trust_remote_code": params.trust_remote_code}
-        config = _pretrained(AutoConfig, encoder.source, origin)
-        tokenizer = _pretrained(AutoTokenizer, encoder.source, origin)
+        config = pretrained(AutoConfig, encoder.source, origin)
+        tokenizer = pretrained(AutoTokenizer, encoder.source, origin)
     _check(encoder, tokenizer, config, tasks)
-    _check_vocabulary(encoder.source, tokenizer, config)
+    check_vocabulary(encoder.source, tokenizer, config)
     if len(labels) == 1:
         model = _single(encoder, config, labels, origin)
     else:
         model = _joint(encoder, config, labels, origin, params)
     max_length = params.max_length
-    if max_length > _positions(model):
-        raise UserError(f"train.max_length: {max_length} is longer than the encoder's {_positions(model)} positions")
+    if max_length > positions(model):
+        raise UserError(f"train.max_length: {max_length} is longer than the encoder's {positions(model)} positions")
     tokenizer.model_max_length = max_length
     settings = {name: getattr(params, name, default) for name, default in _settings(tasks).items()}
     return Checkpoint(model, tokenizer, labels, max_length, settings)
@@ -117,7 +126,12 @@ def _settings(tasks: Sequence[Task]) -> dict[str, float]:
     return {name: default for task in tasks for name, default in task.settings.items()}
 
 
-def _pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
+def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
+    """Loads what an Auto class loads, of the hub or of a folder.
+
+    Raises:
+        UserError: it cannot be found or loaded.
+    """
     try:
         return auto_class.from_pretrained(source, **origin, **options)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -149,18 +163,24 @@ def _check(
                 f"task '{task.name}' needs inputs that begin with the token which stands for no answer, such as [CLS]; "
                 f"those of '{encoder.source}' do not: choose another model or task: cls"
             )
-    if config.model_type == JointConfig.model_type:
-        raise UserError(f"the model in {encoder.source} is a joint model, from which no other can be started")
+    if config.model_type in OURS:
+        raise UserError(
+            f"the model in {encoder.source} is a {config.model_type} model of ours, from which no other can be started"
+        )
 
 
-def _check_vocabulary(source: str | Path | None, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:
-    """Refuses a folder whose tokenizer is missing: transformers makes one of a few entries in its place."""
+def check_vocabulary(source: str | Path | None, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:
+    """Refuses a folder whose tokenizer is missing: transformers makes one of a few entries in its place.
+
+    Raises:
+        UserError: far fewer sub-words than embeddings.
+    """
     rows = getattr(config, "vocab_size", None)
     if rows is not None and len(tokenizer) < rows / 2:
         raise UserError(f"{source} holds no tokenizer for its model: {len(tokenizer)} sub-words, {rows} embeddings")
 
 
-def _positions(model: PreTrainedModel) -> int:
+def positions(model: PreTrainedModel) -> int:
     """The longest input that a model takes, in sub-words; RoBERTa's kind does not use its first positions."""
     tables = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
     sizes = [
@@ -182,7 +202,7 @@ def _single(
     if encoder.source is None:
         return auto_class.from_config(config, dtype=torch.float32)
     options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
-    return _pretrained(auto_class, encoder.source, origin, **options)
+    return pretrained(auto_class, encoder.source, origin, **options)
 
 
 def _joint(
@@ -203,33 +223,35 @@ def _joint(
     except ValueError as error:
         raise UserError(f"task {'+'.join(labels)} needs an encoder that transformers has built in: {error}") from error
     if encoder.source is not None:
-        model.encoder = _pretrained(AutoModel, encoder.source, origin, dtype=torch.float32)
+        model.encoder = pretrained(AutoModel, encoder.source, origin, dtype=torch.float32)
         for name in model.encoders:
             model.encoders[name] = copy.deepcopy(model.encoder)
     return model
 
 
-def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint:
-    """Loads a saved checkpoint: a joint model of ours, or any transformers checkpoint of a task's class.
+def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint | Matcher:
+    """Loads what was saved: a model of ours, or any transformers checkpoint of a task's class.
 
     Raises:
         UserError: no checkpoint there, or of a class that no task has.
     """
+    if (folder / matcher.FILE).is_file():
+        return matcher.load(folder)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no model; train one: dvc repro train, or fetch it: dvc pull")
     origin = {"trust_remote_code": trust_remote_code}
-    tokenizer = _pretrained(AutoTokenizer, folder, origin)
+    tokenizer = pretrained(AutoTokenizer, folder, origin)
     raw = read_json(folder / "config.json")
-    if raw.get("model_type") == JointConfig.model_type:
-        model = _pretrained(JointModel, folder, {})
+    if raw.get("model_type") in OURS:
+        model = pretrained(OURS[raw["model_type"]], folder, {})
         labels = dict(model.config.task_labels)
     else:
         task = _task_of(folder, raw)
-        model = _pretrained(getattr(transformers, task.auto_class), folder, origin)
+        model = pretrained(getattr(transformers, task.auto_class), folder, origin)
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
-    _check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
+    check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
     settings = _settings([TASKS[name] for name in labels]) | getattr(model.config, "task_settings", {})
-    return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, _positions(model)), settings)
+    return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, positions(model)), settings)
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:

@@ -17,7 +17,7 @@ class Encoder:
 
     Attributes:
         source: hub id or local folder; None: built from the train split (`tiny`).
-        learning_rate: peak learning rate where train.learning_rate is null.
+        learning_rate: peak learning rate where train.learning_rate is null and the encoder learns.
         remote_code: cannot be loaded without running code from the hub.
     """
 

@@ -25,6 +25,7 @@ from src.modeling import hardware
 from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.matcher import Matcher
 from src.modeling.predict import calibrate, decode, run
 from src.records import Example
 from src.tasks import validation_scores
@@ -111,7 +112,7 @@ def fit(
     )
 
 
-def check(checkpoint: Checkpoint, validation: Sequence[Example], params: TrainParams) -> None:
+def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], params: TrainParams) -> None:
     """Refuses what cannot work, before anything is written.
 
     Raises:

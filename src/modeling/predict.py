@@ -7,13 +7,14 @@ import torch
 
 from src.modeling.batches import Encoded, encode
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.matcher import Matcher
 from src.records import Example, Prediction
 from src.tasks import Task
 
 Logits = Mapping[str, Sequence[np.ndarray]]  # per task, of all windows of all examples, in their order
 
 
-def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
+def predict(checkpoint: Checkpoint | Matcher, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
     """Predicts every example with every task of a checkpoint.
 
     Args:
@@ -22,6 +23,8 @@ def predict(checkpoint: Checkpoint, examples: Sequence[Example], batch_size: int
     Returns:
         One prediction per example and task, in the order of the examples.
     """
+    if isinstance(checkpoint, Matcher):
+        return [checkpoint.predict(example) for example in examples]
     encoded = encode(checkpoint, examples)
     return decode(checkpoint, encoded, run(checkpoint, encoded, batch_size))
 

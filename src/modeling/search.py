@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from src.config import Params, Range
 from src.errors import UserError, run
-from src.modeling import checkpoint, study
+from src.modeling import checkpoint, modes, study
 from src.modeling.batches import Encoded, encode
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
@@ -181,13 +181,14 @@ class _Objective:
         set_seed(params.hpo.seed)
         made = checkpoint.create(self.job.encoder, self.job.labels, self.job.train, chosen)
         train, validation = self._encoded(made, chosen.revision)
+        modes.begin(made, (train, validation), chosen)
         pruning = Pruning(trial)
         result = fit(
             made,
             train,
             validation,
             chosen,
-            learning_rate=chosen.learning_rate or self.job.encoder.learning_rate,
+            learning_rate=modes.learning_rate(chosen, self.job.encoder),
             seed=params.hpo.seed,
             callbacks=[pruning],
         )

@@ -41,7 +41,7 @@ def main() -> None:
     params = all_params.evaluate
     logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
     trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
-    trained.model.to(hardware.device())
+    trained.to(hardware.device())
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
     examples = {split: found for split, found in examples.items() if found}  # not every corpus holds groups out

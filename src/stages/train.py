@@ -1,4 +1,4 @@
-"""Stage train: fine-tunes the chosen encoder on the chosen tasks; keeps the best epoch's weights.
+"""Stage train: fine-tunes the chosen encoder on the chosen tasks in the chosen mode; keeps the best epoch's weights.
 
     python -m src.stages.train --data data/prepared --best metrics/hpo/best.yaml \\
         --model models/current --environment models/environment.json --live metrics/train
@@ -10,6 +10,8 @@ import json
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from dvclive import Live
@@ -20,12 +22,16 @@ from transformers.utils import logging
 from src import config, tasks
 from src.config import Params, TrainParams
 from src.errors import run
-from src.files import atomic_folder, read_json, read_yaml, write_json
-from src.modeling import checkpoint, encoders, hardware
+from src.files import atomic_folder, read_json, read_yaml, write_json, write_lines
+from src.modeling import checkpoint, encoders, hardware, modes, zero_shot
 from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
+from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import check, fit
-from src.records import read_examples
+from src.modeling.matcher import Matcher
+from src.modeling.predict import predict
+from src.records import Example, read_examples
+from src.tasks import validation_scores
 
 
 def main() -> None:
@@ -44,20 +50,25 @@ def main() -> None:
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
     encoder = encoders.find(params.model, chosen.trust_remote_code)
-    learning_rate = chosen.learning_rate or encoder.learning_rate
+    learning_rate = modes.learning_rate(chosen, encoder)
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays
     set_seed(params.seed)
+    if chosen.mode == "zero_shot":
+        known = {name: read_json(arguments.data / f"{name}.json") for name in ("idioms", "label_words")}
+        _measure(zero_shot.create(encoder, labels, train, chosen, **known), validation, chosen, arguments)
+        return
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
+    encoded = encode(model, train), encode(model, validation)
+    begun = modes.begin(model, encoded, chosen)
     state = _state_folder(params, chosen, arguments.data)
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
     with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
-        with Live(str(arguments.live), save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
+        with _live(arguments.live) as live:
             result = fit(
                 model,
-                encode(model, train),
-                encode(model, validation),
+                *encoded,
                 chosen,
                 learning_rate=learning_rate,
                 seed=params.seed,
@@ -66,10 +77,12 @@ def main() -> None:
             )
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
         with atomic_folder(arguments.model) as folder:
+            begun.before_saving(folder)
             model.save(folder)
         environment = {
             **hardware.describe(),
             "precision": hardware.precision(chosen.precision),
+            "trainable_share": begun.trainable_share,
             "learning_rate": learning_rate,
             "steps": result.steps,
             "seconds": result.seconds,
@@ -78,6 +91,38 @@ def main() -> None:
         }
         write_json(arguments.environment, environment)
         shutil.rmtree(state, ignore_errors=True)
+
+
+def _live(folder: Path) -> Live:
+    return Live(str(folder), save_dvc_exp=False, dvcyaml=None, monitor_system=False)
+
+
+def _measure(
+    model: Checkpoint | Matcher, validation: Sequence[Example], chosen: TrainParams, arguments: argparse.Namespace
+) -> None:
+    """Saves a model that there is nothing to train of, and what it scores on validation."""
+    check(model, validation, chosen)
+    model.to(hardware.device())
+    begin = time.perf_counter()
+    rows = predict(model, validation, chosen.batch_size)
+    seconds = time.perf_counter() - begin
+    with _live(arguments.live) as live:
+        for name, value in validation_scores(model.tasks, rows).items():
+            live.log_metric(f"validation/{name}", value)
+        live.summary["best"] = {"primary": live.summary["validation"]["primary"], "epoch": 0.0}
+    for curve in ("train", "validation"):  # dvc.yaml names them; nothing was learnt, and they have no points
+        write_lines(arguments.live / "plots" / "metrics" / curve / "loss.tsv", ["step\tloss"])
+    with atomic_folder(arguments.model) as folder:
+        model.save(folder)
+    environment = {
+        **hardware.describe(),
+        "trainable_share": 0.0,
+        "steps": 0,
+        "seconds": seconds,
+        "samples_per_second": len(rows) / seconds,
+        "peak_memory_mib": hardware.peak_memory_mib(),
+    }
+    write_json(arguments.environment, environment)
 
 
 def _state_folder(params: Params, chosen: TrainParams, data: Path) -> Path:

@@ -33,6 +33,7 @@ from src.errors import UserError, run
 from src.files import atomic_file
 from src.modeling import checkpoint, hardware
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.matcher import Matcher
 from src.modeling.predict import predict
 from src.records import Example, Prediction, as_line
 from src.words import spans_of, split_words
@@ -63,7 +64,7 @@ def main() -> None:
 
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
-    model.model.to(hardware.device())
+    model.to(hardware.device())
     rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or _standard_input())
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0
@@ -121,7 +122,7 @@ def _of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
             yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
 
 
-def _of_file(arguments: argparse.Namespace, model: Checkpoint) -> Iterator[Example | UserError]:
+def _of_file(arguments: argparse.Namespace, model: Checkpoint | Matcher) -> Iterator[Example | UserError]:
     if arguments.file.is_dir():
         raise UserError(f"{arguments.file} is a folder; a file is expected")
     corpus = _corpus(arguments, model)
@@ -136,7 +137,7 @@ def _of_file(arguments: argparse.Namespace, model: Checkpoint) -> Iterator[Examp
         yield row
 
 
-def _corpus(arguments: argparse.Namespace, model: Checkpoint) -> Corpus:
+def _corpus(arguments: argparse.Namespace, model: Checkpoint | Matcher) -> Corpus:
     """How the file is to be read; its labels must be those of the model."""
     named = {field: name for field in COLUMNS if (name := getattr(arguments, f"{field}_column")) is not None}
     labels = list(model.labels.get("cls", []))
@@ -183,7 +184,7 @@ def _with_words(example: Example) -> Example:
 
 
 def _predictions(
-    model: Checkpoint, rows: Iterator[Example | UserError], part: int, batch_size: int
+    model: Checkpoint | Matcher, rows: Iterator[Example | UserError], part: int, batch_size: int
 ) -> Iterator[Predicted | UserError]:
     """Yields for each row, in their order, its example and what is predicted of it, or what is wrong with it."""
     while chosen := list(islice(rows, part)):
@@ -192,7 +193,7 @@ def _predictions(
             yield row if isinstance(row, UserError) else next(predicted)
 
 
-def _predict(model: Checkpoint, examples: Sequence[Example], batch_size: int) -> list[Predicted | UserError]:
+def _predict(model: Checkpoint | Matcher, examples: Sequence[Example], batch_size: int) -> list[Predicted | UserError]:
     try:
         rows = iter(predict(model, examples, batch_size))
     except UserError as error:  # of one of them; the others are as good as before
@@ -224,10 +225,10 @@ def _label(row: Prediction) -> str:
 
 
 def _spans(row: Prediction) -> str:
-    found = [
-        f"{' '.join((row.tokens or [])[first:end])} ({kind} {fmean(row.probabilities[first:end]):.3f})"
-        for first, end, kind in spans_of(row.predicted)
-    ]
+    found = []
+    for first, end, kind in spans_of(row.predicted):
+        sure = "" if row.probabilities is None else f" {fmean(row.probabilities[first:end]):.3f}"
+        found.append(f"{' '.join((row.tokens or [])[first:end])} ({kind}{sure})")
     return ", ".join(found) or "no span"
 
 

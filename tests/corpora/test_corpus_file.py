@@ -62,6 +62,13 @@ def test_a_corpus_beside_which_there_is_no_other_names_the_folder(tmp_path: Path
     assert not message.rstrip().endswith("Legal:")
 
 
+WORDS = {
+    "prompt": "It was {mask}.",
+    "words": {"Literal": ["x"], "Figurative": ["y"]},
+    "descriptions": {"Literal": "x", "Figurative": "y"},
+}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "fragments"),
     [
@@ -82,6 +89,12 @@ def test_a_corpus_beside_which_there_is_no_other_names_the_folder(tmp_path: Path
             {"dev": "validate"},
             ["'validate'", "did you mean 'validation'?", "train, validation, test, unseen"],
         ),
+        ("zero_shot", {"prompt": "It was {mask}", "words": {}}, ["'zero_shot.descriptions'", "missing"]),
+        ("zero_shot", WORDS | {"prompt": "It was"}, ["zero_shot.prompt", "{mask}", "'It was'"]),
+        ("zero_shot", WORDS | {"prompt": "{mask}"}, ["zero_shot.prompt", "'{mask}'"]),
+        ("zero_shot", WORDS | {"words": {"Literal": ["x"]}}, ["zero_shot.words", "Figurative", "Literal"]),
+        ("zero_shot", WORDS | {"words": {"Literal": [], "Figurative": ["y"]}}, ["zero_shot.words.Literal"]),
+        ("zero_shot", WORDS | {"descriptions": {}}, ["zero_shot.descriptions", "Figurative"]),
         ("reader", "idiom", ["reader 'idiom'", "did you mean 'idioms'?"]),
     ],
     ids=lambda value: "dropped" if value is ... else None,

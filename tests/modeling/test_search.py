@@ -80,6 +80,13 @@ def test_how_evidence_is_read_and_pooled_can_be_searched(job: MakeJob) -> None:
     assert all(0 <= trial.value <= 1 for trial in study.finished(current))
 
 
+def test_modes_can_be_searched(job: MakeJob) -> None:
+    space = {"mode": ["full", "frozen", "lora"], "epochs": [1]}
+    (current,) = search.search(job({"hpo.space": space, "hpo.n_trials": 6}))
+    assert [trial.state.name for trial in study.finished(current)] == ["COMPLETE"] * 6
+    assert len({trial.params["mode"] for trial in study.finished(current)}) > 1
+
+
 @pytest.mark.parametrize(
     "change", [{"hpo.seed": 7}, {"train.weight_decay": 0.5}, {"hpo.pruner": "none"}, {"hpo.space": {"epochs": [1]}}]
 )

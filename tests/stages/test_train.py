@@ -33,8 +33,8 @@ SHORT = {
     "train.early_stopping_patience": None, "train.precision": "auto",
 }  # fmt: skip
 ENVIRONMENT = {
-    "python", "torch", "transformers", "accelerate", "platform", "device", "threads", "precision", "learning_rate",
-    "steps", "seconds", "samples_per_second", "peak_memory_mib",
+    "python", "torch", "transformers", "accelerate", "platform", "device", "threads", "precision", "trainable_share",
+    "learning_rate", "steps", "seconds", "samples_per_second", "peak_memory_mib",
 }  # fmt: skip
 KILLED = f"""
 import os, signal

@@ -1,0 +1,82 @@
+"""Mode `lora`: low-rank adapters learn beside the weights of the encoder, and are added to them before saving.
+
+peft is imported only where there are adapters: it takes seconds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from src.config import LoraParams
+from src.errors import UserError
+from src.modeling import parts
+from src.modeling.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+R = 8
+DROPOUT = 0.1
+
+TARGETS: dict[str, list[str]] = {  # by config.model_type: queries and values, as Hu et al. 2021 (LoRA), section 7.1
+    "bert": ["query", "value"],
+    "roberta": ["query", "value"],
+    "xlm-roberta": ["query", "value"],
+    "electra": ["query", "value"],
+    "distilbert": ["q_lin", "v_lin"],
+}
+
+
+def adapt(checkpoint: Checkpoint, params: LoraParams) -> PeftModel:
+    """Puts adapters into the model of a checkpoint, in place; these and the heads alone will learn.
+
+    Raises:
+        UserError: the encoder has no layers of the names that are to be adapted, or nobody has named any; an adapter
+            is to be kept whose base could not be loaded again.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    model = checkpoint.model
+    if params.keep_adapter and not parts.encoders(model)[model.base_model_prefix].name_or_path:
+        raise UserError(
+            "train.lora.keep_adapter: true: an adapter is of no use without its base, and the weights of this encoder "
+            "are made anew in each run; set false, or another model"
+        )
+    r = params.r or R
+    config = LoraConfig(
+        r=r,
+        lora_alpha=params.alpha or 2 * r,
+        lora_dropout=DROPOUT if params.dropout is None else params.dropout,
+        target_modules=_targets(checkpoint, params),
+        modules_to_save=list(parts.heads(model)),
+    )
+    return get_peft_model(model, config)
+
+
+def _targets(checkpoint: Checkpoint, params: LoraParams) -> list[str]:
+    found = []
+    for prefix, encoder in parts.encoders(checkpoint.model).items():
+        kind = encoder.config.model_type
+        linear = {name: name.rpartition(".")[2] for name, m in encoder.named_modules() if isinstance(m, nn.Linear)}
+        wanted = params.target_modules or TARGETS.get(kind, [])
+        unknown = [name for name in wanted if name not in linear.values()]
+        if unknown or not wanted:
+            raise UserError(
+                f"train.lora.target_modules: the encoder ({kind}) has "
+                + (f"no linear layer '{unknown[0]}'" if unknown else "no layers that are adapted unless they are named")
+                + f"; name some of: {', '.join(dict.fromkeys(linear.values()))}"
+            )
+        found += [
+            f"{prefix}.{name}" for name, last in linear.items() if last in wanted and not name.startswith("pooler.")
+        ]
+    return found
+
+
+def merge(adapted: PeftModel, params: LoraParams, folder: Path) -> None:
+    """Adds the adapters to the weights, in place; with keep_adapter, folder/adapter has them and the heads as well."""
+    if params.keep_adapter:
+        adapted.save_pretrained(folder / "adapter")
+    adapted.merge_and_unload()
