@@ -10,11 +10,11 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from dvclive import Live
 from filelock import FileLock
-from transformers import set_seed
 from transformers.utils import logging
 
 from src import config, tasks
@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--environment", type=Path, required=True, help="JSON file to write versions and costs to")
     parser.add_argument("--live", type=Path, required=True, help="folder for DVCLive")
     arguments = parser.parse_args()
+
+    from transformers import set_seed  # loads torch, which src.modeling has set the process up for by now
 
     params = config.load(arguments.params)
     chosen = params.train.overridden(read_yaml(arguments.best), arguments.best)
@@ -69,7 +71,10 @@ def main() -> None:
             model.save(folder)
         environment = {
             **hardware.describe(),
-            "precision": hardware.precision(chosen.precision),
+            "precision": model.precision,
+            "setup": asdict(hardware.choose(chosen)),
+            "micro_batch_size": result.micro_batch_size,
+            "gradient_accumulation_steps": result.gradient_accumulation_steps,
             "learning_rate": learning_rate,
             "steps": result.steps,
             "seconds": result.seconds,
