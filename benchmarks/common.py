@@ -1,16 +1,18 @@
 """What the benchmarks share: sentences of the idiom corpus, an encoder of BERT-base's size, the machine's load."""
 
+from __future__ import annotations
+
 import csv
 import os
 from pathlib import Path
-
-from transformers import AutoModelForSequenceClassification, BertConfig, set_seed
+from typing import TYPE_CHECKING
 
 from src import config
 from src.config import TrainParams
-from src.modeling import hardware, tiny
-from src.modeling.checkpoint import Checkpoint
 from src.records import Example
+
+if TYPE_CHECKING:
+    from src.modeling.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 IDIOMS = ROOT.parent / "shared" / "data" / "hebrew-idioms" / "train.csv"
@@ -32,6 +34,11 @@ def params(**changes: object) -> TrainParams:
 
 def base_sized(rows: list[Example], chosen: TrainParams) -> Checkpoint:
     """BERT-base's size with random weights: 12 layers of width 768, 52,000 embeddings; says nothing of quality."""
+    from transformers import AutoModelForSequenceClassification, BertConfig, set_seed  # here: growth must stay small,
+
+    from src.modeling import hardware, tiny  # for a process that it starts counts its memory as its own at first
+    from src.modeling.checkpoint import Checkpoint
+
     tokenizer = tiny.tokenizer(rows)
     tokenizer.model_max_length = 128
     shape = BertConfig(
