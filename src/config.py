@@ -101,6 +101,12 @@ class TrainParams(Section):
     early_stopping_patience: Positive | None
     task_weights: dict[str, Annotated[float, Field(gt=0)]]
     precision: Literal["auto", "fp32", "bf16", "fp16"]
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Positive | None
+    loader_workers: Annotated[int, Field(ge=0)] | None
+    pin_memory: bool | None
+    tf32: bool | None
+    deterministic: bool
     trainer: dict[str, Any]
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """Examples as batches of tensors: tokenised once, padded to the longest of their batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,3 +63,15 @@ class Collator:
 
 def _stacked(targets: list[torch.Tensor]) -> torch.Tensor:
     return pad_sequence(targets, batch_first=True, padding_value=IGNORED) if targets[0].dim() else torch.stack(targets)
+
+
+def parts_of(batch: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:
+    """Cuts a batch of the collator into parts of so many rows at most.
+
+    Shape: each tensor, of a part as of the batch, begins with its rows.
+    """
+    for start in range(0, len(batch["input_ids"]), rows):
+        chosen = slice(start, start + rows)
+        part: dict[str, Any] = {name: values[chosen] for name, values in batch.items() if name != "targets"}
+        part["targets"] = {task: values[chosen] for task, values in batch["targets"].items()}
+        yield part

@@ -25,7 +25,7 @@ from transformers import (
 from src.config import TrainParams
 from src.errors import UserError
 from src.files import read_json
-from src.modeling import matcher, tiny
+from src.modeling import hardware, matcher, tiny
 from src.modeling.encoders import Encoder
 from src.modeling.joint import JointConfig, JointModel
 from src.modeling.matcher import Matcher
@@ -44,6 +44,7 @@ class Checkpoint:
         labels: {task: its label set, in the order of the logits}.
         max_length: sub-words per input; what is longer is cut, or read in windows.
         settings: those of its tasks, by name.
+        precision: fp32, bf16 or fp16: of its training, and of every prediction ever after.
     """
 
     model: PreTrainedModel
@@ -51,6 +52,7 @@ class Checkpoint:
     labels: Mapping[str, Sequence[str]]
     max_length: int
     settings: dict[str, float] = field(default_factory=dict)
+    precision: str = "fp32"
 
     @property
     def tasks(self) -> list[Task]:
@@ -71,15 +73,12 @@ class Checkpoint:
         output = (model or self.model)(**inputs)
         return output if type(self.model) in OURS.values() else {t.name: t.logits(output) for t in self.tasks}
 
-    def to(self, device: torch.device) -> Checkpoint:
-        """Moves the model."""
-        self.model.to(device)
-        return self
-
     def save(self, folder: Path) -> None:
         """Saves weights, configuration and tokenizer; one task: a plain transformers checkpoint."""
         if self.settings:
             self.model.config.task_settings = dict(self.settings)
+        if self.precision != "fp32":
+            self.model.config.inference_precision = self.precision
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
@@ -119,7 +118,7 @@ def create(
         raise UserError(f"train.max_length: {max_length} is longer than the encoder's {positions(model)} positions")
     tokenizer.model_max_length = max_length
     settings = {name: getattr(params, name, default) for name, default in _settings(tasks).items()}
-    return Checkpoint(model, tokenizer, labels, max_length, settings)
+    return Checkpoint(model, tokenizer, labels, max_length, settings, hardware.precision(params, model))
 
 
 def _settings(tasks: Sequence[Task]) -> dict[str, float]:
@@ -251,7 +250,10 @@ def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint | Match
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
     check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
     settings = _settings([TASKS[name] for name in labels]) | getattr(model.config, "task_settings", {})
-    return Checkpoint(model, tokenizer, labels, min(tokenizer.model_max_length, positions(model)), settings)
+    max_length = min(tokenizer.model_max_length, positions(model))
+    return Checkpoint(
+        model, tokenizer, labels, max_length, settings, getattr(model.config, "inference_precision", "fp32")
+    )
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:

@@ -22,7 +22,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware
-from src.modeling.batches import Collator, Encoded, features
+from src.modeling.batches import Collator, Encoded, features, parts_of
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
@@ -42,6 +42,8 @@ class Fit:
         primary: best validation score, the mean of the tasks' primary metrics.
         epoch: the epoch that reached it.
         history: the log of the run: one entry per optimizer step and one per evaluation.
+        micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
+        gradient_accumulation_steps: of these per optimizer step.
     """
 
     primary: float
@@ -50,6 +52,8 @@ class Fit:
     seconds: float
     samples_per_second: float
     history: list[dict[str, float]]
+    micro_batch_size: int
+    gradient_accumulation_steps: int
 
 
 def fit(
@@ -74,7 +78,9 @@ def fit(
         UserError: parameters that cannot work in this run.
     """
     check(checkpoint, validation.examples, params)
-    arguments = _arguments(params, learning_rate, seed, state_folder)
+    setup = hardware.choose(params)
+    hardware.apply(setup)
+    arguments = _arguments(params, setup, checkpoint.precision, learning_rate, seed, state_folder)
     rows = features(checkpoint, train)
     stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
     trainer = _Trainer(
@@ -109,6 +115,8 @@ def fit(
         seconds=result.metrics["train_runtime"],
         samples_per_second=result.metrics["train_samples_per_second"],
         history=trainer.state.log_history,
+        micro_batch_size=-(-params.batch_size // trainer.parts),
+        gradient_accumulation_steps=params.gradient_accumulation_steps * trainer.parts,
     )
 
 
@@ -141,7 +149,8 @@ def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], param
                 f"the validation split has no targets for task '{task.name}', so no epoch could be chosen as the best; "
                 "give it rows: prepare.validation_fraction"
             )
-    _arguments(params, learning_rate=0.0, seed=0, folder=None)
+    if isinstance(checkpoint, Checkpoint):
+        _arguments(params, hardware.choose(params), checkpoint.precision, learning_rate=0.0, seed=0, folder=None)
 
 
 def _last_state(folder: Path) -> Path | None:
@@ -150,8 +159,9 @@ def _last_state(folder: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Path | None) -> TrainingArguments:
-    precision = hardware.precision(params.precision)
+def _arguments(
+    params: TrainParams, setup: hardware.Setup, precision: str, learning_rate: float, seed: int, folder: Path | None
+) -> TrainingArguments:
     ours: dict[str, Any] = {
         "output_dir": str(folder) if folder else tempfile.gettempdir(),  # where nothing is kept, none is written
         "seed": seed,
@@ -167,7 +177,9 @@ def _arguments(params: TrainParams, learning_rate: float, seed: int, folder: Pat
         "max_grad_norm": params.max_grad_norm,
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
-        "use_cpu": not torch.cuda.is_available(),
+        "use_cpu": setup.device == "cpu",
+        "dataloader_num_workers": setup.loader_workers,
+        "dataloader_pin_memory": setup.pin_memory,
         "train_sampling_strategy": "group_by_length",
         "remove_unused_columns": False,
         "logging_steps": 1,
@@ -205,6 +217,22 @@ def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) ->
     return weights
 
 
+class _Step:
+    """What an optimizer step needs to be begun anew: its batches so far, and the random numbers it began with."""
+
+    def __init__(self, number: int, parts: int = 1) -> None:
+        self.number = number
+        self.parts = parts
+        self.batches: list[Any] = []
+        self.random = (torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])
+
+    def restore_random(self) -> None:
+        cpu, gpus = self.random
+        torch.set_rng_state(cpu)
+        if gpus:
+            torch.cuda.set_rng_state_all(gpus)
+
+
 class _Trainer(transformers.Trainer):
     """Trainer with the tasks' own losses, and with `predict` and `score` for evaluation."""
 
@@ -223,12 +251,60 @@ class _Trainer(transformers.Trainer):
         self.validation = validation
         self.params = params
         self.class_weights = {name: weights.to(self.args.device) for name, weights in class_weights.items()}
+        self.step = _Step(-1)
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts a batch is cut since memory ran out; kept in the history, and so in the resume state."""
+        return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Adds up the gradients of a batch; where memory runs out, of smaller parts of it, from here on.
+
+        The optimizer step is begun anew then, with the random numbers that it began with: it does what it would have
+        done with parts of that size from its start.
+        """
+        if self.step.number != self.state.global_step:
+            parts = self.parts if self.step.number < 0 else self.step.parts
+            self.step = _Step(self.state.global_step, parts)
+        self.step.batches.append(inputs)
+        todo = [inputs]
+        while True:
+            try:
+                return [self._gradients(model, batch) for batch in todo][-1]
+            except RuntimeError as error:
+                if not hardware.is_out_of_memory(error):
+                    raise
+            self._cut_smaller()
+            model.zero_grad()
+            self.step.restore_random()
+            todo = self.step.batches
+
+    def _cut_smaller(self) -> None:
+        if self.step.parts >= self.args.per_device_train_batch_size:
+            raise UserError("memory ran out with one row at a time; lower train.max_length, or choose a smaller model")
+        self.step.parts *= 2
+        self.log({"micro_batches": self.step.parts})
+        hardware.free_memory()
+
+    def _gradients(self, model: Any, inputs: Any) -> torch.Tensor:
+        model.train()
+        whole = self._prepare_inputs(inputs)
+        rows = len(whole["input_ids"])
+        total = torch.zeros((), device=self.args.device)
+        for part in parts_of(whole, -(-rows // self.step.parts)):
+            with self.compute_loss_context_manager():
+                loss = self.compute_loss(model, part)
+            loss = loss.mean() * (len(part["input_ids"]) / rows) / self.current_gradient_accumulation_steps
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        targets = inputs.pop("targets")
-        logits = self.checkpoint.logits(inputs, model)
+        targets = inputs["targets"]
+        logits = self.checkpoint.logits({name: value for name, value in inputs.items() if name != "targets"}, model)
         loss = sum(
             self.params.task_weights.get(task.name, 1.0)
             * task.loss(

@@ -1,35 +1,110 @@
-"""What the machine is, and what follows from it: device, precision, memory."""
+"""What the machine is, and what follows from it: device, precision, threads, loading, memory."""
 
+import os
 import platform
 import resource
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
+from src.config import TrainParams
 from src.errors import UserError
 
-
-def device() -> torch.device:
-    """Returns the GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+SMALL = 10_000_000  # weights behind the embeddings; in a smaller model, casts cost more than bf16 saves on a CPU
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def precision(wanted: str) -> str:
+@dataclass(frozen=True)
+class Setup:
+    """How training uses the machine; the parameters of the same names, with what they leave open chosen."""
+
+    device: str
+    threads: int
+    loader_workers: int
+    pin_memory: bool
+    tf32: bool
+    deterministic: bool
+
+
+def choose(params: TrainParams) -> Setup:
+    """Chooses by the machine what the parameters leave open.
+
+    Raises:
+        UserError: a GPU is asked for where there is none.
+    """
+    kind = device(params.device).type
+    on_gpu = kind == "cuda"
+    can_tf32 = on_gpu and torch.cuda.get_device_capability() >= (8, 0)
+    return Setup(
+        device=kind,
+        threads=params.threads or torch.get_num_threads(),
+        loader_workers=(2 if on_gpu else 0) if params.loader_workers is None else params.loader_workers,
+        pin_memory=on_gpu if params.pin_memory is None else params.pin_memory,
+        tf32=can_tf32 if params.tf32 is None else params.tf32,
+        deterministic=params.deterministic,
+    )
+
+
+def apply(setup: Setup) -> None:
+    """Sets what torch keeps for the whole process."""
+    torch.set_num_threads(setup.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = setup.tf32
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
+    torch.use_deterministic_algorithms(setup.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs, and nobody reads it
+
+
+def device(wanted: str = "auto") -> torch.device:
+    """Turns the parameter train.device into a device; auto: the GPU where there is one, else the CPU.
+
+    Raises:
+        UserError: a GPU is asked for where there is none.
+    """
+    found = torch.cuda.is_available()
+    if wanted == "cuda" and not found:
+        raise UserError("train.device: cuda, but torch finds no GPU here; set cpu or auto")
+    return torch.device("cuda" if found and wanted != "cpu" else "cpu")
+
+
+def precision(params: TrainParams, model: PreTrainedModel) -> str:
     """Turns the parameter train.precision into fp32, bf16 or fp16.
 
     Raises:
         UserError: fp16 without a GPU.
     """
-    on_gpu = torch.cuda.is_available()
-    if wanted == "fp16" and not on_gpu:
+    on_gpu = device(params.device).type == "cuda"
+    if params.precision == "fp16" and not on_gpu:
         raise UserError("train.precision: fp16 needs a GPU; here fp32, bf16 or auto")
-    if wanted != "auto":
-        return wanted
-    if not on_gpu:
-        return "fp32"
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if params.precision != "auto":
+        return params.precision
+    if on_gpu:
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    large = model.num_parameters(exclude_embeddings=True) >= SMALL
+    return "bf16" if large and _has_fast_bf16() else "fp32"
+
+
+def _has_fast_bf16() -> bool:
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def dtype(precision: str, on: torch.device) -> torch.dtype:
+    """Returns the type to predict in; where a CPU meets a model of fp16, which CPUs are slow at, it is fp32."""
+    return torch.float32 if precision == "fp16" and on.type == "cpu" else DTYPES[precision]
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Says whether memory ran out, of the GPU or of the host."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+
+
+def free_memory() -> None:
+    """Gives back what the allocator of the GPU holds and nothing uses."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def describe() -> dict[str, Any]:
@@ -44,7 +119,6 @@ def describe() -> dict[str, Any]:
         "accelerate": accelerate.__version__,
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu_name(),
-        "threads": torch.get_num_threads(),
     }
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
 from src.files import read_json, write_json
 from src.lexicon import Lexicon
 from src.records import Example, Prediction
@@ -44,10 +42,6 @@ class Matcher:
         words = example.tokens or []
         spans = [(first, end, self.kind) for first, end, _ in self._lexicon.find(words)]
         return span.prediction(example, tags_of(spans, len(words)), None)
-
-    def to(self, device: torch.device) -> Matcher:
-        """Stays where it is; a checkpoint moves."""
-        return self
 
     def save(self, folder: Path) -> None:
         write_json(folder / FILE, {"labels": dict(self.labels), "kind": self.kind, "idioms": list(self.idioms)})

@@ -1,10 +1,12 @@
 """The one way from a checkpoint and examples to predictions; training, evaluation and tools all call it."""
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
+from src.modeling import hardware
 from src.modeling.batches import Encoded, encode
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
@@ -29,19 +31,29 @@ def predict(checkpoint: Checkpoint | Matcher, examples: Sequence[Example], batch
     return decode(checkpoint, encoded, run(checkpoint, encoded, batch_size))
 
 
+def ready(checkpoint: Checkpoint | Matcher, device: str) -> None:
+    """Puts a checkpoint that is not trained or saved any more on the device and into the precision it predicts in."""
+    if isinstance(checkpoint, Checkpoint):
+        checkpoint.model.to(device, hardware.dtype(checkpoint.precision, torch.device(device)))
+
+
 @torch.inference_mode()
 def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:
-    """Runs the model without dropout, longest inputs first so that little is padding."""
+    """Runs the model without dropout, longest inputs first so that little is padding, in its own precision."""
     model = checkpoint.model
+    dtype = hardware.dtype(checkpoint.precision, model.device)
     was_training = model.training
     model.eval()
+    cast = model if model.dtype == dtype else copy.deepcopy(model).to(dtype)  # else every batch casts the weights
     inputs = [window.inputs for windows in encoded.windows for window in windows]
     order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
     found: dict[str, dict[int, np.ndarray]] = {task.name: {} for task in checkpoint.tasks}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         batch = checkpoint.tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(model.device)
-        for name, values in checkpoint.logits(batch).items():
+        with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):  # as Trainer wraps it
+            logits = checkpoint.logits(batch, cast)
+        for name, values in logits.items():
             found[name].update(zip(chosen, values.float().cpu().numpy(), strict=True))
     model.train(was_training)
     return {name: [values[i] for i in range(len(inputs))] for name, values in found.items()}

@@ -18,7 +18,7 @@ from src.analysis.combine import combined
 from src.errors import UserError, run
 from src.files import atomic_folder, read_json, write_csv, write_json
 from src.modeling import checkpoint, hardware
-from src.modeling.predict import predict
+from src.modeling.predict import predict, ready
 from src.records import Prediction, read_examples, write_predictions
 from src.tasks import Task
 
@@ -41,7 +41,9 @@ def main() -> None:
     params = all_params.evaluate
     logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
     trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
-    trained.to(hardware.device())
+    setup = hardware.choose(all_params.train)
+    hardware.apply(setup)
+    ready(trained, setup.device)
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
     examples = {split: found for split, found in examples.items() if found}  # not every corpus holds groups out

@@ -12,11 +12,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from dvclive import Live
 from filelock import FileLock
-from transformers import set_seed
 from transformers.utils import logging
 
 from src import config, tasks
@@ -29,7 +29,7 @@ from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import check, fit
 from src.modeling.matcher import Matcher
-from src.modeling.predict import predict
+from src.modeling.predict import predict, ready
 from src.records import Example, read_examples
 from src.tasks import validation_scores
 
@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--environment", type=Path, required=True, help="JSON file to write versions and costs to")
     parser.add_argument("--live", type=Path, required=True, help="folder for DVCLive")
     arguments = parser.parse_args()
+
+    from transformers import set_seed  # loads torch, which src.modeling has set the process up for by now
 
     params = config.load(arguments.params)
     chosen = params.train.overridden(read_yaml(arguments.best), arguments.best)
@@ -81,7 +83,10 @@ def main() -> None:
             model.save(folder)
         environment = {
             **hardware.describe(),
-            "precision": hardware.precision(chosen.precision),
+            "precision": model.precision,
+            "setup": asdict(hardware.choose(chosen)),
+            "micro_batch_size": result.micro_batch_size,
+            "gradient_accumulation_steps": result.gradient_accumulation_steps,
             "trainable_share": begun.trainable_share,
             "learning_rate": learning_rate,
             "steps": result.steps,
@@ -102,7 +107,9 @@ def _measure(
 ) -> None:
     """Saves a model that there is nothing to train of, and what it scores on validation."""
     check(model, validation, chosen)
-    model.to(hardware.device())
+    setup = hardware.choose(chosen)
+    hardware.apply(setup)
+    ready(model, setup.device)
     begin = time.perf_counter()
     rows = predict(model, validation, chosen.batch_size)
     seconds = time.perf_counter() - begin
@@ -116,6 +123,7 @@ def _measure(
         model.save(folder)
     environment = {
         **hardware.describe(),
+        "setup": asdict(setup),
         "trainable_share": 0.0,
         "steps": 0,
         "seconds": seconds,

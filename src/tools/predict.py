@@ -34,7 +34,7 @@ from src.files import atomic_file
 from src.modeling import checkpoint, hardware
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
-from src.modeling.predict import predict
+from src.modeling.predict import predict, ready
 from src.records import Example, Prediction, as_line
 from src.words import spans_of, split_words
 
@@ -64,7 +64,7 @@ def main() -> None:
 
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
-    model.to(hardware.device())
+    ready(model, hardware.device().type)
     rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or _standard_input())
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0

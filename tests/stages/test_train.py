@@ -33,8 +33,9 @@ SHORT = {
     "train.early_stopping_patience": None, "train.precision": "auto",
 }  # fmt: skip
 ENVIRONMENT = {
-    "python", "torch", "transformers", "accelerate", "platform", "device", "threads", "precision", "trainable_share",
-    "learning_rate", "steps", "seconds", "samples_per_second", "peak_memory_mib",
+    "python", "torch", "transformers", "accelerate", "platform", "device", "precision", "setup", "trainable_share",
+    "micro_batch_size", "gradient_accumulation_steps", "learning_rate", "steps", "seconds", "samples_per_second",
+    "peak_memory_mib",
 }  # fmt: skip
 KILLED = f"""
 import os, signal

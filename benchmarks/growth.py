@@ -1,0 +1,73 @@
+"""How time and memory grow with the rows: each stage on 1, 4 and 16 times the shipped sample, a process each.
+
+    python -m benchmarks.growth
+
+Training is of `tiny` for one epoch; evaluation is without resamples, whose number does not depend on the rows.
+"""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import common
+from src.files import read_yaml, write_yaml
+
+ALEF, LETTERS = 0x5D0, 27  # of the Hebrew alphabet, final forms included
+STAGES = {
+    "prepare": "--corpus corpus --out data --statistics data.json",
+    "train": "--data data --best best.yaml --model model --environment environment.json --live live",
+    "evaluate": "--data data --model model --metrics evaluate.json --predictions predictions --plots plots",
+}
+
+
+def main() -> None:
+    print("| stage | rows | seconds | of one core | MiB | load |\n|---|---|---|---|---|---|")
+    for times in (1, 4, 16):
+        with tempfile.TemporaryDirectory() as folder:
+            rows = _corpus(Path(folder), times)
+            for stage, arguments in STAGES.items():
+                command = [sys.executable, "-m", f"src.stages.{stage}", *arguments.split(), "--params", "params.yaml"]
+                seconds, busy, mib = _measure(command, Path(folder))
+                print(f"| {stage} | {rows} | {seconds:.1f} | {busy:.1f} | {mib:.0f} | {common.load()} |", flush=True)
+
+
+def _corpus(folder: Path, times: int) -> int:
+    """Repeats the sample; each copy has its letters moved along the alphabet, so that no two are near-duplicates."""
+    shutil.copytree(common.SAMPLE.parent, folder / "corpus")
+    with common.SAMPLE.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (folder / "corpus" / common.SAMPLE.name).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        for copy in range(times):
+            moved = {ALEF + i: ALEF + (i + copy) % LETTERS for i in range(LETTERS)}
+            for row in rows:
+                cells = {name: cell.translate(moved) for name, cell in row.items()}
+                writer.writerow({**cells, "id": f"{row['id']}-{copy}"})
+    params = read_yaml(common.ROOT / "params.yaml")
+    params["train"]["epochs"] = 1
+    write_yaml(folder / "params.yaml", params)
+    write_yaml(folder / "best.yaml", {})
+    return len(rows) * times
+
+
+def _measure(command: list[str], folder: Path) -> tuple[float, float, float]:
+    """Returns seconds, seconds of one core, and the most memory in MiB."""
+    environment = {**os.environ, "PYTHONPATH": str(common.ROOT), "DVC_ROOT": str(folder)}
+    with (folder / "messages").open("wb") as messages:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=messages, stderr=messages)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit((folder / "messages").read_text(encoding="utf-8"))
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Training where memory runs out, in half precision, and twice with one seed.
+
+pytest tests/modeling/test_fit_hardware.py
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from src.errors import UserError
+from src.modeling import checkpoint, hardware
+from src.modeling import fit as fitting
+from src.modeling.batches import encode, parts_of
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.fit import Fit, fit
+from src.modeling.predict import predict, ready
+from src.records import Example
+from tests.modeling.conftest import Make, TrainParamsWith
+
+ERRORS = {
+    "GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
+    "host": RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"),
+}
+Run = Callable[..., Fit]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def run(splits: dict[str, list[Example]], tmp_path: Path, train_params: TrainParamsWith) -> Run:
+    """Trains on 24 rows: 3 batches of 8 an epoch, and 2 epochs."""
+
+    def call(made: Checkpoint, folder: str = "state", callbacks: Any = (), **changes: Any) -> Fit:
+        data = {name: encode(made, splits[name][:24]) for name in ("train", "validation")}
+        options = {"learning_rate": 5e-3, "seed": 3, "state_folder": tmp_path / folder, "callbacks": callbacks}
+        return fit(made, data["train"], data["validation"], train_params(**changes), **options)
+
+    return call
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Lets memory run out in the backward pass of more than so many rows, from a pass on; returns the rows of each."""
+
+    def limit(rows: int, error: str = "host", first: int = 0) -> list[int]:
+        seen: list[int] = []
+        compute = fitting._Trainer.compute_loss
+
+        def limited(self: Any, model: Any, inputs: Any, **options: Any) -> Any:
+            loss = compute(self, model, inputs, **options)
+            if loss.requires_grad:
+                seen.append(len(inputs["input_ids"]))
+                if seen[-1] > rows and len(seen) > first:
+                    loss.backward()  # some gradients are there already
+                    raise ERRORS[error]
+            return loss
+
+        monkeypatch.setattr(fitting._Trainer, "compute_loss", limited)
+        return seen
+
+    return limit
+
+
+def weights(made: Checkpoint) -> torch.Tensor:
+    return torch.cat([value.detach().flatten() for value in made.model.state_dict().values()])
+
+
+@pytest.mark.parametrize("task", ["cls", "cls+span"])
+def test_two_runs_with_one_seed_give_equal_weights_to_the_bit(task: str, run: Run, make: Make) -> None:
+    found = []
+    for folder in ("one", "two"):
+        made = make(task)
+        run(made, folder)
+        found.append(weights(made))
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_where_memory_runs_out_parts_are_smaller_and_the_effective_batch_stays(
+    error: str, run: Run, make: Make, memory: Callable[..., list[int]]
+) -> None:
+    seen = memory(3, error, first=4)
+    made = make("cls")
+    result = run(made, gradient_accumulation_steps=3, epochs=2)
+    assert seen == [8, 8, 8, 8, 8, 4] + [2] * 12
+    assert result.steps == 2
+    assert (result.micro_batch_size, result.gradient_accumulation_steps) == (2, 12)
+
+
+def test_parts_give_the_gradients_of_the_whole(run: Run, make: Make, memory: Callable[..., list[int]]) -> None:
+    found = []
+    for rows in (8, 3):
+        memory(rows)
+        made = make("cls")
+        for module in made.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        run(made, f"{rows}", epochs=1, trainer={"optim": "sgd"})
+        found.append(weights(made))
+    assert torch.allclose(*found, atol=1e-5)
+
+
+class Killed(Exception):  # noqa: N818
+    pass
+
+
+class KilledAfterAnEpoch(TrainerCallback):
+    def on_save(self, *_: Any, **__: Any) -> None:
+        raise Killed
+
+
+@pytest.mark.parametrize("first", [1, 4])
+def test_a_resumed_run_knows_that_memory_ran_out_and_ends_with_the_same_bits(
+    first: int, run: Run, make: Make, memory: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory(4, first=first)
+    whole = make("cls")
+    expected = run(whole)
+    monkeypatch.undo()
+    memory(4, first=first)
+    with pytest.raises(Killed):
+        run(make("cls"), "killed", [KilledAfterAnEpoch()])
+    monkeypatch.undo()
+    seen = memory(4, first=max(0, first - 3))
+    made = make("cls")
+    result = run(made, "killed")
+    assert torch.equal(weights(made), weights(whole))
+    assert (result.micro_batch_size, result.gradient_accumulation_steps) == (4, 2)
+    assert expected.micro_batch_size == 4
+    assert (8 in seen) is (first == 4)
+
+
+def test_a_row_that_does_not_fit_alone_ends_the_run_with_one_line(
+    run: Run, make: Make, memory: Callable[..., list[int]]
+) -> None:
+    memory(0)
+    with pytest.raises(UserError, match=r"one row at a time.*train\.max_length"):
+        run(make("cls"))
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(run: Run, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("shapes")
+
+    monkeypatch.setattr(fitting._Trainer, "compute_loss", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(make("cls"))
+
+
+def test_parts_are_the_rows_of_the_batch_in_their_order() -> None:
+    batch = {"input_ids": torch.arange(10).view(5, 2), "targets": {"cls": torch.arange(5)}}
+    parts = list(parts_of(batch, 2))
+    assert [len(part["input_ids"]) for part in parts] == [2, 2, 1]
+    assert torch.equal(torch.cat([part["input_ids"] for part in parts]), batch["input_ids"])
+    assert torch.equal(torch.cat([part["targets"]["cls"] for part in parts]), batch["targets"]["cls"])
+
+
+@pytest.mark.parametrize("task", ["cls", "span", "cls+span"])
+def test_a_model_that_was_trained_in_bf16_predicts_in_bf16_what_validation_saw(
+    task: str, run: Run, make: Make, splits: dict[str, list[Example]], tmp_path: Path
+) -> None:
+    made = make(task, precision="bf16")
+    assert made.precision == "bf16"
+    run(made, precision="bf16", epochs=1)
+    rows = predict(made, splits["test"], 8)
+    assert {value.dtype for value in made.model.state_dict().values() if value.is_floating_point()} == {torch.float32}
+    made.save(tmp_path / "saved")
+    loaded = checkpoint.load(tmp_path / "saved")
+    assert loaded.precision == "bf16"
+    assert predict(loaded, splits["test"], 8) == rows
+    ready(loaded, hardware.device().type)
+    assert predict(loaded, splits["test"], 8) == rows
+    assert loaded.model.dtype == torch.bfloat16
