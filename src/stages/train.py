@@ -43,7 +43,7 @@ def main() -> None:
     train = read_examples(arguments.data / "train.jsonl")
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
-    encoder = encoders.find(params.model, chosen.trust_remote_code)
+    encoder = encoders.find(params.model, chosen.trust_remote_code, chosen.revision)
     learning_rate = chosen.learning_rate or encoder.learning_rate
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays
