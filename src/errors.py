@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+LONGEST = 2000  # characters of a message, which may quote what a file holds
 FULL = (
     "No space left on device",
     "Disk quota exceeded",
@@ -60,7 +61,8 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _end(message: str, status: int) -> NoReturn:
-    print(f"error: {' '.join(line.strip() for line in message.splitlines() if line.strip())}", file=sys.stderr)
+    line = " ".join(part.strip() for part in message.splitlines() if part.strip())
+    print(f"error: {line if len(line) <= LONGEST else f'{line[:LONGEST]}...'}", file=sys.stderr)
     sys.exit(status)
 
 

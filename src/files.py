@@ -81,7 +81,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(_read_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, or a number of thousands of digits
         raise UserError(f"{path} is not JSON: {error}") from error
 
 
@@ -97,7 +97,7 @@ def read_yaml(path: Path, *, comments: bool = False) -> Any:
     text = _read_text(path)
     try:
         return YAML(typ="rt" if comments else "safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:  # ValueError: a date that is none, such as 2020-13-45
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none, such as 2020-13-45
         raise UserError(f"{path} is not YAML: {error}") from error
 
 

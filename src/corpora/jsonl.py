@@ -30,7 +30,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
 def _cells(place: str, line: str, required: list[str]) -> dict[str, Any] | UserError:
     try:
         cells = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return UserError(f"{place}: not JSON: {error}")
     if not isinstance(cells, dict):
         return UserError(f"{place}: a JSON object is expected, not {line.strip()[:80]!r}")

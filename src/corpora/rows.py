@@ -65,10 +65,9 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
         for number, line in enumerate(file, start=1):
             try:
                 yield line.decode(encoding).removeprefix("\ufeff" if number == 1 else "")
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"{path}, line {number} is not {name}: {error.reason}; save the file as {name}"
-                ) from error
+            except UnicodeError as error:
+                reason = getattr(error, "reason", error)  # which only some encodings give
+                raise UserError(f"{path}, line {number} is not {name}: {reason}; save the file as {name}") from error
 
 
 def _wide_lines(path: Path, encoding: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ report read what is written. A row that is refused is named on standard error an
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ from transformers.utils import logging
 from src import corpora
 from src.analysis import errors
 from src.analysis.scores import Running
+from src.config import parse
 from src.corpora import checks, corpus_file
-from src.corpora.corpus_file import Columns, Corpus
+from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Found
 from src.errors import UserError, run
 from src.files import atomic_file
@@ -58,6 +60,8 @@ def main() -> None:
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
     model.model.to(hardware.device())
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # a line that is not UTF-8 is left out alone
     rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or sys.stdin)
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0
@@ -98,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
     for number, line in enumerate(lines, start=1):
+        if not line.isascii() and line.encode(errors="replace").decode() != line:
+            yield UserError(f"line {number} is not UTF-8: {line.rstrip()!r:.120}")
+            continue
         text, _, pair = line.rstrip("\r\n").partition("\t")
         if text.strip():
             yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
@@ -126,19 +133,20 @@ def _corpus(arguments: argparse.Namespace, model: Checkpoint) -> Corpus:
     if "label" in named and not labels:
         raise UserError(f"--label-column needs a model of task cls; this one has {'+'.join(model.labels)}")
     suffix = arguments.file.suffix.lower()
-    return Corpus(
-        description="",
-        language="",
-        licence="",
-        reader="jsonl" if suffix in (".jsonl", ".ndjson") else "csv",
-        files=["file"],
-        delimiter=arguments.delimiter or ("\t" if suffix == ".tsv" else ","),
-        quoting=not arguments.no_quotes,
-        encoding=arguments.encoding,
-        columns=Columns(**{"text": "text", **named}),
-        labels=labels,
-        fetch="",
-    )
+    described = {
+        "description": "",
+        "language": "",
+        "licence": "",
+        "reader": "jsonl" if suffix in (".jsonl", ".ndjson") else "csv",
+        "files": ["file"],
+        "delimiter": arguments.delimiter or ("\t" if suffix == ".tsv" else ","),
+        "quoting": not arguments.no_quotes,
+        "encoding": arguments.encoding,
+        "columns": {"text": "text", **named},
+        "labels": labels,
+        "fetch": "",
+    }
+    return parse(Corpus, described, arguments.file)
 
 
 def _checked(found: Found, corpus: Corpus) -> Example | UserError:
