@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import hypothesis
@@ -101,9 +102,9 @@ def broken_value(draw: strategies.DrawFn, value: Any) -> Any:
     if kind == "drop":
         del target[path[-1]]
     elif kind == "add" and isinstance(target, dict):
-        target[draw(texts)] = draw(values)
+        target[draw(texts)] = deepcopy(draw(values))
     else:
-        target[path[-1]] = draw(values)
+        target[path[-1]] = deepcopy(draw(values))
     return value
 
 
