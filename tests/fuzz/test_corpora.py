@@ -198,7 +198,7 @@ def test_a_broken_corpus_is_prepared_or_refused_in_one_line(folder: Path) -> Non
         else:
             assert not out.exists()
             assert not statistics.exists()
-            assert any(word in line for word in ("fuzzed", "prepare.", "split", "unseen group")), line
+            assert any(word in line for word in ("fuzzed", "prepare.", "split", "unseen group", "unknown reader")), line
         assert {path.name for path in folder.iterdir()} <= {"raw", "out", "data.json", "params.yaml"}
 
     check()
