@@ -281,6 +281,8 @@ def parse(section: type[S], value: Any, source: Path) -> S:
         return section.model_validate(value)
     except ValidationError as error:
         raise UserError(f"{source}: {_explain(section, error)}") from error
+    except UnicodeEncodeError as error:
+        raise UserError(f"{source}: {error.object[:80]!r} has half of a surrogate pair; replace it") from error
 
 
 def _explain(section: type[Section], error: ValidationError) -> str:

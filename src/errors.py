@@ -1,9 +1,20 @@
 """Expected errors, and how a command ends with one: a single line and exit status 2, no traceback."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any, NoReturn
+
+LONGEST = 2000  # characters of a message, which may quote what a file holds
+FULL = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+    "database or disk is full",
+    "iostream error",  # all that torch.save says
+)
 
 
 class UserError(Exception):
@@ -24,14 +35,17 @@ def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a command's main function; a UserError ends it with one line on standard error and exit status 2."""
+    """Runs a command's main function, and ends it with one line on standard error where it cannot go on.
+
+    Exit statuses: 2 for a UserError, 1 for a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
+    """
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         main()
         if sys.stdout:  # None where it was closed
             sys.stdout.flush()  # a closed pipe shows here, and not as Python ends
     except UserError as error:
-        print(f"error: {' '.join(line.strip() for line in str(error).splitlines() if line.strip())}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error), 2)
     except BrokenPipeError:  # of `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
         sys.exit(141)
@@ -39,5 +53,35 @@ def run(main: Callable[[], None]) -> None:
         print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("error: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted; run the same command again to go on", 130)
+    except _Terminated:
+        _end("terminated; run the same command again to go on", 143)
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        _end(f"the disk is full: {error}; what was there before is whole. Make room and run the same command again", 1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    line = " ".join(part.strip() for part in message.splitlines() if part.strip())
+    print(f"error: {line if len(line) <= LONGEST else f'{line[:LONGEST]}...'}", file=sys.stderr)
+    sys.exit(status)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, in the place where it came: what is half written is removed as after any error."""
+
+
+def _terminate(*_: Any) -> None:
+    raise _Terminated
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Says whether a full disk is behind an error, in whichever library it came up."""
+    while error is not None:
+        if any(sign in str(error) for sign in FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

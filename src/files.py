@@ -18,13 +18,16 @@ from src.errors import UserError
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that takes the place of `folder` when the block ends without an error."""
-    temporary = folder.with_name(f".{folder.name}.partial")
+    temporary, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old.partial"))
     shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)  # and not removed in its place: killed on the way, half of it would stay there
         temporary.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -87,7 +90,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(_read_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, or a number of thousands of digits
         raise UserError(f"{path} is not JSON: {error}") from error
 
 
@@ -103,7 +106,7 @@ def read_yaml(path: Path, *, comments: bool = False) -> Any:
     text = _read_text(path)
     try:
         return YAML(typ="rt" if comments else "safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:  # ValueError: a date that is none, such as 2020-13-45
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none, such as 2020-13-45
         raise UserError(f"{path} is not YAML: {error}") from error
 
 

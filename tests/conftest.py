@@ -38,7 +38,7 @@ from ruamel.yaml import YAML
 from src.errors import run
 from src.records import SPLITS, Example, read_examples
 from src.words import locate, spans_of
-from tests.project import ROOT, SMALL, copy_of_project, sh
+from tests.project import ROOT, SMALL, copy_of_project, sh, write_params
 
 hypothesis.settings.register_profile(
     "same",
@@ -70,18 +70,7 @@ def params_file(tmp_path: Path) -> ParamsFile:
     """Writes the shipped params.yaml with changes: params_file({"train.epochs": 1}); the value `...` drops a key."""
 
     def write(changes: dict[str, Any] | None = None, path: Path = tmp_path / "params.yaml") -> Path:
-        params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
-        for key, value in (changes or {}).items():
-            *sections, last = key.split(".")
-            target = params
-            for section in sections:
-                target = target[section]
-            if value is ...:
-                del target[last]
-            else:
-                target[last] = value
-        YAML().dump(params, path)
-        return path
+        return write_params(path, changes or {})
 
     return write
 

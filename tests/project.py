@@ -5,6 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,3 +40,19 @@ def copy_of_project(folder: Path) -> Path:
             shutil.copy(ROOT / name, folder / name)
     sh("git init -q && git add -A && git commit -qm 'The project'", folder)
     return folder
+
+
+def write_params(path: Path, changes: Mapping[str, Any]) -> Path:
+    """Writes the shipped params.yaml with changes, such as {"train.epochs": 1}; the value `...` drops a key."""
+    params = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        target = params
+        for section in sections:
+            target = target[section]
+        if value is ...:
+            del target[last]
+        else:
+            target[last] = value
+    YAML().dump(params, path)
+    return path

@@ -40,6 +40,9 @@ def check_row(row: Row, corpus: Corpus) -> None:
     for field, text in (("text", example.text), ("text_pair", example.text_pair)):
         if text is not None and not any(c.isprintable() and not c.isspace() for c in text):
             raise row.refuse(field, "the text is empty")
+    for field in ("id", "text", "text_pair", "group", "label", "tokens", "tags", "split"):
+        if not _is_unicode(getattr(example, field)):
+            raise row.refuse(field, "half of a surrogate pair, which no file can hold; replace it")
     if example.label is not None and example.label not in corpus.labels:
         raise row.refuse("label", f"unknown label; legal: {', '.join(corpus.labels) or 'none'}")
     searched = example.text if example.text_pair is None else example.text_pair
@@ -59,6 +62,14 @@ def check_row(row: Row, corpus: Corpus) -> None:
         locate(example.tokens, example.text)
     except ValueError as error:
         raise row.refuse("tokens", f"word {str(error)!r} is not in the text where it should be") from error
+
+
+def _is_unicode(value: str | list[str] | None) -> bool:
+    try:
+        "".join(value or []).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_leaks(rows: Sequence[Row], *inseparable: str | None) -> None:

@@ -1,6 +1,5 @@
 """corpus.yaml: how one corpus is read, which labels it has, where it comes from."""
 
-import codecs
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -140,8 +139,8 @@ class Corpus(Section):
     @classmethod
     def _encoding_is_known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
-        except LookupError as error:
+            "a".encode(encoding)  # some that Python knows are of bytes to bytes, such as zlib
+        except (LookupError, ValueError) as error:
             raise ValueError(
                 f"encoding: unknown encoding {encoding!r}; utf-8, utf-16, cp1255 are some that are known"
             ) from error

@@ -72,7 +72,10 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            yield line.decode(encoding, "surrogateescape").removeprefix("\ufeff" if number == 1 else "")
+            try:
+                yield line.decode(encoding, "surrogateescape").removeprefix("\ufeff" if number == 1 else "")
+            except UnicodeError as error:  # of an encoding that knows no such escape
+                raise UserError(f"{path}, line {number} is not {encoding}: {error}; save the file so") from error
 
 
 def _wide_lines(path: Path, encoding: str) -> Iterator[str]:

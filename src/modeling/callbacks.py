@@ -45,6 +45,11 @@ class LiveCallback(TrainerCallback):
 class Progress(ProgressCallback):
     """Trainer's progress bar, with a line per epoch in place of one per step."""
 
+    def close(self) -> None:
+        """Ends the bar of a training that has failed, so that the line which says why comes last."""
+        if self.training_bar is not None:
+            self.training_bar.close()
+
     def on_log(
         self,
         args: TrainingArguments,

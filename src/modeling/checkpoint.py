@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,6 +106,8 @@ def create(
         origin: dict[str, Any] = {}
     else:
         origin = {"revision": params.revision, "trust_remote_code": params.trust_remote_code}
+        if params.trust_remote_code:  # else code that lies in another repository would be the newest
+            origin["code_revision"] = params.revision
         config = pretrained(AutoConfig, encoder.source, origin)
         tokenizer = pretrained(AutoTokenizer, encoder.source, origin)
     _check(encoder, tokenizer, config, tasks)
@@ -133,7 +136,10 @@ def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], *
     """
     try:
         return auto_class.from_pretrained(source, **origin, **options)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except pickle.UnpicklingError as error:  # what torch says of it advises to load it nevertheless
+        reason = "its weights are a pickle of other things than tensors, which could run code and is not read"
+        raise UserError(f"the model in {source} cannot be loaded: {reason}; take one with safetensors") from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "custom code" in reason or "trust_remote_code" in reason:
             raise UserError(

@@ -3,6 +3,7 @@
 Imports neither torch nor transformers when it is imported: the hpo stage looks names up here.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,11 @@ ENCODERS: dict[str, Encoder] = {
 }
 
 
-def find(model: str, trust_remote_code: bool) -> Encoder:
+def find(model: str, trust_remote_code: bool, revision: str | None) -> Encoder:
     """Looks up the `model` parameter: a name of the table, owner/name on the hub, or a local folder.
+
+    Args:
+        revision: of a model on the hub; one that may run code of its own needs a commit.
 
     Raises:
         UserError: a name that is none of these, a folder without a model, or remote code that is not allowed.
@@ -51,13 +55,21 @@ def find(model: str, trust_remote_code: bool) -> Encoder:
     if encoder is None and Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
             raise UserError(f"model: the folder {model} has no config.json; it must hold a saved transformers model")
-        encoder = Encoder(model)
-    elif encoder is None and model.startswith((".", "/", "~")):
+        return Encoder(model)
+    if encoder is None and model.startswith((".", "/", "~")):
         raise UserError(f"model: there is no folder {model}")
-    elif encoder is None and model.count("/") == 1:
+    if encoder is None and model.count("/") == 1:
         encoder = Encoder(model)
     if encoder is None:
         raise unknown_name("model", model, [*ENCODERS, "owner/name on the hub", "./folder"])
     if encoder.remote_code and not trust_remote_code:
-        raise UserError(f"model: {model} runs code from the hub; read it, then set train.trust_remote_code: true")
+        raise UserError(
+            f"model: {model} runs code from the hub; read it, then set "
+            "train.trust_remote_code: true, and train.revision to the commit that was read"
+        )
+    if encoder.source is not None and trust_remote_code and not re.fullmatch("[0-9a-f]{40}", revision or ""):
+        raise UserError(
+            f"train.trust_remote_code: true needs train.revision, the commit of {encoder.source} whose code was read: "
+            f"40 digits of 0-9 and a-f, not {revision!r}, for a branch or a tag can be moved to other code"
+        )
     return encoder

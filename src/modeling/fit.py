@@ -21,7 +21,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
 from src.errors import UserError
-from src.modeling import hardware
+from src.modeling import hardware, state
 from src.modeling.batches import Collator, Encoded, features, parts_of
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
@@ -75,7 +75,7 @@ def fit(
             None: nothing is kept, and the checkpoint is left with the last epoch's weights, not the best.
 
     Raises:
-        UserError: parameters that cannot work in this run.
+        UserError: parameters that cannot work in this run, or a loss that is no number.
     """
     check(checkpoint, validation.examples, params)
     setup = hardware.choose(params)
@@ -96,15 +96,19 @@ def fit(
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([stopping] if stopping else [])],
     )
+    progress = Progress()
     if arguments.disable_tqdm:
         trainer.remove_callback(PrinterCallback)  # Trainer's choice where there is no bar: a line per step
     else:
         trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(Progress)
-    last = _last_state(state_folder) if state_folder else None
-    if last and stopping and stopping.is_over(state := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
-        arguments.num_train_epochs = state.epoch  # it was killed between its last epoch and its end
-    result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+        trainer.add_callback(progress)
+    last = state.last(state_folder) if state_folder else None
+    if last and stopping and stopping.is_over(before := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
+        arguments.num_train_epochs = before.epoch  # it was killed between its last epoch and its end
+    try:
+        result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+    finally:
+        progress.close()
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
     if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
         checkpoint.settings.update({k: best[f"eval_{k}"] for k in checkpoint.settings if f"eval_{k}" in best})
@@ -151,12 +155,6 @@ def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], param
             )
     if isinstance(checkpoint, Checkpoint):
         _arguments(params, hardware.choose(params), checkpoint.precision, learning_rate=0.0, seed=0, folder=None)
-
-
-def _last_state(folder: Path) -> Path | None:
-    """Finds the newest whole state; Trainer writes its own state last."""
-    whole = [path.parent for path in folder.glob(f"checkpoint-*/{TRAINER_STATE_NAME}")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 def _arguments(
@@ -259,6 +257,13 @@ class _Trainer(transformers.Trainer):
         return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
+        loss = self._within_memory(model, inputs)
+        if not torch.isfinite(loss):
+            raise self._diverged(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
+        return loss
+
+    def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
         """Adds up the gradients of a batch; where memory runs out, of smaller parts of it, from here on.
 
         The optimizer step is begun anew then, with the random numbers that it began with: it does what it would have
@@ -318,13 +323,15 @@ class _Trainer(transformers.Trainer):
         )
         return (loss, logits) if return_outputs else loss
 
+    def _diverged(self, what: str) -> UserError:
+        best = self.state.best_model_checkpoint
+        kept = f"the best model so far is kept in {best}; " if best else ""
+        return UserError(f"training diverged: {what}; {kept}lower train.learning_rate or train.max_grad_norm")
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         loss = self._validation_loss()
         if not math.isfinite(loss):
-            raise UserError(
-                f"training diverged: the validation loss is {loss} after epoch {self.state.epoch:g}; "
-                "lower train.learning_rate or train.max_grad_norm"
-            )
+            raise self._diverged(f"the validation loss is {loss} after epoch {self.state.epoch:g}")
         logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         chosen = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))

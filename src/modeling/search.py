@@ -5,6 +5,7 @@ epoch. Workers are processes that run the same loop on one study, until it has a
 """
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ def search(job: Job) -> list[optuna.Study]:
 
 def _help(job: Job) -> None:
     def work() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it is ended so when all is done, which is no news
         _rounds(job)
 
     run(work)

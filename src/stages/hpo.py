@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     params = config.load(arguments.params)
-    encoder = encoders.find(params.model, params.train.trust_remote_code)
+    encoder = encoders.find(params.model, params.train.trust_remote_code, params.train.revision)
     train = read_examples(arguments.data / "train.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
 

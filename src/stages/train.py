@@ -51,7 +51,7 @@ def main() -> None:
     train = read_examples(arguments.data / "train.jsonl")
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
-    encoder = encoders.find(params.model, chosen.trust_remote_code)
+    encoder = encoders.find(params.model, chosen.trust_remote_code, chosen.revision)
     learning_rate = modes.learning_rate(chosen, encoder)
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays

@@ -115,10 +115,11 @@ def _standard_input() -> Iterable[str]:
 
 def _of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
     for number, line in enumerate(lines, start=1):
+        if not line.isascii() and line.encode(errors="replace").decode() != line:
+            yield UserError(f"line {number} is not UTF-8: {line.rstrip()!r:.120}")
+            continue
         text, _, pair = nfc(line.rstrip("\r\n")).partition("\t")
-        if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
-            yield UserError(f"line {number} is not UTF-8")
-        elif text.strip():
+        if text.strip():
             yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
 
 

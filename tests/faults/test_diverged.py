@@ -1,0 +1,51 @@
+"""A loss that is no number stops training at its step; what was learnt before is kept.
+
+pytest tests/faults/test_diverged.py
+"""
+
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from src.modeling import fit
+from tests.faults.conftest import Fault, Project
+
+
+def loss_is(value: float, step: int) -> Fault:
+    """Makes the loss of a step this value."""
+
+    def patch() -> None:
+        original, calls = fit._Trainer.compute_loss, []
+
+        def poisoned(self: Any, model: Any, *arguments: Any, **options: Any) -> Any:
+            loss = original(self, model, *arguments, **options)
+            calls.extend([step] if model.training else [])
+            return loss * value if model.training and len(calls) == step else loss
+
+        fit._Trainer.compute_loss = poisoned  # type: ignore[method-assign]
+
+    return patch
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_training_stops_at_the_step_whose_loss_is_no_number_and_keeps_the_best_model(
+    value: float, project: Project
+) -> None:
+    printed = project.run("train", loss_is(value, step=5), status=2)
+    line = printed.splitlines()[-1]
+    assert line.startswith(
+        f"error: training diverged: the loss is {value} at step 5; the best model so far is kept in "
+    )
+    assert "lower train.learning_rate" in line
+    assert project.states() == ["checkpoint-3"]
+    assert str(project.state("checkpoint-3")) in line
+    kept = load_file(project.state("checkpoint-3") / "model.safetensors")
+    assert all(torch.isfinite(weights).all() for weights in kept.values())
+    assert not (project.root / "models/current").exists()
+
+
+def test_in_the_first_epoch_there_is_no_model_to_keep(project: Project) -> None:
+    line = project.run("train", loss_is(float("nan"), step=2), status=2).splitlines()[-1]
+    assert "the loss is nan at step 2; lower train.learning_rate" in line
