@@ -37,7 +37,8 @@ def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
 def run(main: Callable[[], None]) -> None:
     """Runs a command's main function, and ends it with one line on standard error where it cannot go on.
 
-    Exit statuses: 2 for a UserError, 1 for a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
+    Exit statuses: 2 for a UserError; 1 for a full disk, and what else the system refuses; 130 for Ctrl-C, 143 for
+    SIGTERM, 141 for a closed pipe.
     """
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -49,17 +50,19 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # of `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
         sys.exit(141)
-    except OSError as error:  # a full disk, a folder that may not be written to
-        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         _end("interrupted; run the same command again to go on", 130)
     except _Terminated:
         _end("terminated; run the same command again to go on", 143)
     except Exception as error:
-        if not _is_full(error):
-            raise
-        _end(f"the disk is full: {error}; what was there before is whole. Make room and run the same command again", 1)
+        if _is_full(error):
+            _end(
+                f"the disk is full: {error}; what was there before is whole. Make room and run the same command again",
+                1,
+            )
+        if isinstance(error, OSError):  # such as a folder that may not be written to
+            _end(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

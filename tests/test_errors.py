@@ -67,6 +67,15 @@ def test_a_command_whose_reader_has_gone_ends_without_a_traceback(printed: str) 
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
+def test_what_the_system_refuses_ends_with_one_line_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(lambda: (tmp_path / "none" / "file").touch())
+    assert end.value.code == 1
+    assert capsys.readouterr().err == f"error: No such file or directory: {tmp_path / 'none' / 'file'}\n"
+
+
 def test_an_error_that_nobody_expected_keeps_its_traceback() -> None:
     def main() -> None:
         raise ZeroDivisionError

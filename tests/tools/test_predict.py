@@ -34,9 +34,9 @@ def models(splits: dict[str, list[Example]], tmp_path_factory: pytest.TempPathFa
     for task in ("cls", "cls+span", "evidence"):
         torch.manual_seed(0)
         labels = label_sets(parse(task), splits["train"], LABELS)
-        checkpoint.create(encoders.find("tiny", trust_remote_code=False, revision=None), labels, splits["train"], params).save(
-            folder / task
-        )
+        checkpoint.create(
+            encoders.find("tiny", trust_remote_code=False, revision=None), labels, splits["train"], params
+        ).save(folder / task)
         found[task] = folder / task
     return found
 
