@@ -125,6 +125,8 @@ def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
         first = ids.setdefault(row.example.id, row)
         if first is not row:
             yield str(row.refuse("id", f"the id stands already in {first.place}"))
+    if rows and not any(row.example.label or row.example.tags or row.example.answers is not None for row in rows):
+        yield "no row has a label, tags or answers, so that there is no task for it; name their columns in corpus.yaml"
     for row in rows:
         if row.example.split not in ("", *SPLITS):
             yield str(row.refuse("split", f"unknown split; legal: {', '.join(SPLITS)}, or named under splits"))

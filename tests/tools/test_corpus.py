@@ -14,31 +14,18 @@ from typing import Any
 import pytest
 
 from src.corpora import corpus_file
-from src.errors import run
 from src.files import read_yaml
-from src.tools import corpus
-from tests.conftest import ROOT, SHARED, Ended
+from tests.conftest import ROOT, SHARED, Command, Ended
 
 HEBREW = "id,text,label,split\n1,שבר את הקרח,1,train\n2,הקרח נשבר,0,dev\n3,הוא שבר שתיקה,1,test\n4,היא שתקה,0,train\n"
 Tool = Callable[..., Ended]
 
 
 @pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Tool:
+def tool(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
     """Runs the tool in a project of its own."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: Any) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["corpus", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            run(corpus.main)
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return Ended(status, *capfd.readouterr())
-
-    return call
+    return lambda *arguments: command("tools.corpus", *arguments)
 
 
 def made(tool: Tool, content: str | bytes, name: str = "mine.csv") -> dict[str, Any]:
@@ -284,6 +271,13 @@ def test_check_reads_corpus_yaml_against_the_rows(tool: Tool, key: str, value: A
     ended = tool("check", "mine")
     assert message in ended.out
     assert ended.status == (1 if message.startswith("error") else 0)
+
+
+def test_rows_that_no_task_can_use_are_an_error(tool: Tool) -> None:
+    assert made(tool, "text;y\nfirst words;1.5\nother words;2.5\nlast words;3.5\n")["labels"] == []
+    ended = tool("check", "mine")
+    assert ended.status == 1
+    assert "error: no row has a label, tags or answers, so that there is no task for it" in ended.out + ended.err
 
 
 def test_check_tells_the_remarks_of_a_reader(tool: Tool) -> None:
