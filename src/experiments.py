@@ -213,13 +213,13 @@ def fetched(commit: str, *paths: str) -> Iterator[Path]:
         UserError: a file belongs to the commit and is in none of them.
     """
     with TemporaryDirectory() as folder:
-        for path in paths:
-            copy = Path(folder) / path
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with Repo() as repo, repo.switch(commit):
-                    if repo.dvcfs.exists(path):
-                        repo.dvcfs.get(path, str(copy), recursive=True)
-            except (DvcException, SCMError, OSError) as error:
-                raise UserError(f"{path} of {commit[:7]} is not in Git, the cache or the remote: {error}") from error
+        try:
+            with Repo() as repo, repo.switch(commit):
+                for path in filter(repo.dvcfs.exists, paths):
+                    copy = Path(folder) / path
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    repo.dvcfs.get(path, str(copy), recursive=True)
+        except (DvcException, SCMError, OSError) as error:
+            names = ", ".join(paths)
+            raise UserError(f"{names} of {commit[:7]}: not in Git, the cache or the remote: {error}") from error
         yield Path(folder)

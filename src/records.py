@@ -86,6 +86,16 @@ def read_examples(path: Path) -> list[Example]:
     return [row for _, row in _read(path, "Example", TypeAdapter(Example))]
 
 
+def read_splits(folder: Path) -> dict[str, Example]:
+    """Reads all examples of a folder that prepare wrote: {id: example}.
+
+    Raises:
+        UserError: a split has no file, or a line that is no Example.
+    """
+    found = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
+    return {example.id: example for example in found}
+
+
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Writes one prediction a line, sorted by id and task; the fields of other tasks are left out."""
     write_lines(path, map(as_line, sorted(predictions, key=lambda row: (row.id, row.task))))

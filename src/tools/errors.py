@@ -15,7 +15,7 @@ from typing import Any
 from src.analysis import breakdown_table, errors, scores
 from src.analysis.tables import TEXT
 from src.errors import UserError, run
-from src.records import SPLITS, Prediction, read_examples, read_predictions
+from src.records import Prediction, read_predictions, read_splits
 
 
 def main() -> None:
@@ -48,8 +48,8 @@ def main() -> None:
 
 def sentences(folder: Path) -> dict[str, str]:
     """Returns the text of each example that prepare wrote, of a pair both."""
-    examples = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
-    return {example.id: " | ".join(filter(None, (example.text, example.text_pair))) for example in examples}
+    examples = read_splits(folder)
+    return {id: " | ".join(filter(None, (found.text, found.text_pair))) for id, found in examples.items()}
 
 
 def _mistakes(rows: Sequence[Prediction], texts: Mapping[str, str], limit: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from src.analysis.significance import Pair
 from src.errors import UserError, run
 from src.experiments import METRICS, PARAMS, PREDICTIONS
 from src.files import read_json, read_yaml, write_lines
-from src.records import SPLITS, Example, read_examples, read_predictions
+from src.records import read_predictions, read_splits
 from src.tools.compare import of_experiments, of_files
 
 LOCK = "dvc.lock"
@@ -62,7 +62,7 @@ def main() -> None:
     elif arguments.experiments is not None:
         reported = _of_experiments(arguments.rev or "HEAD", arguments.over or ["seed"], arguments.experiments)
     else:
-        reported = _of_workspace(Path())
+        reported = _of_workspace()
     title, comparison, pairs, materials = reported
     with figures.style():
         found = sections(comparison, pairs, materials)
@@ -72,8 +72,8 @@ def main() -> None:
     print("\n".join(map(str, [arguments.out, *written])))
 
 
-def _of_workspace(root: Path) -> Reported:
-    material = _material(root)
+def _of_workspace() -> Reported:
+    material = _material(Path())
     params, name = material.params, "workspace"
     comparison = compare.compare([Run(name, params, material.scores)])
     if changed := experiments.changed_stages():
@@ -95,7 +95,7 @@ def _of_experiments(rev: str, over: Sequence[str], chosen: Sequence[str]) -> Rep
 
 def _of_files(patterns: Sequence[str], data: Path | None) -> Reported:
     comparison, pairs, runs = of_files(patterns)
-    examples = _examples(data) if data else {}
+    examples = read_splits(data) if data else {}
     if data and not any(row.id in examples for rows in runs.values() for row in rows):
         raise UserError(f"--data {data} has none of the rows that are predicted")
     return "Predictions", comparison, pairs, {name: Material(rows, examples) for name, rows in runs.items()}
@@ -107,7 +107,7 @@ def _material(root: Path) -> Material:
         rows=read_predictions(root / PREDICTIONS),
         scores=read_json(root / METRICS),
         params=_params(root / LOCK),
-        examples=_examples(root / DATA) if (root / DATA).is_dir() else {},
+        examples=read_splits(root / DATA) if (root / DATA).is_dir() else {},
         history={name: _curve(path) for name in CURVES if (path := root / TRAINING / f"{name}.tsv").is_file()},
         environment=_optional(root / ENVIRONMENT),
         data=_optional(root / STATISTICS),
@@ -126,11 +126,6 @@ def _params(lock: Path) -> dict[str, Any]:
 
 def _optional(path: Path) -> Mapping[str, Any]:
     return read_json(path) if path.is_file() else {}
-
-
-def _examples(folder: Path) -> dict[str, Example]:
-    found = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
-    return {example.id: example for example in found}
 
 
 def _curve(path: Path) -> Points:
