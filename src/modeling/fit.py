@@ -8,6 +8,7 @@ the epoch is scored with it: that is what its saved model would score.
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
 from src.errors import UserError
-from src.modeling import hardware, state
+from src.modeling import hardware, state, vocabulary
 from src.modeling.batches import Collator, Encoded, features, parts_of
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
@@ -105,8 +106,10 @@ def fit(
     last = state.last(state_folder) if state_folder else None
     if last and stopping and stopping.is_over(before := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
         arguments.num_train_epochs = before.epoch  # it was killed between its last epoch and its end
+    alike = arguments.optim in vocabulary.ELEMENTWISE
     try:
-        result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+        with vocabulary.trimmed(checkpoint, (train, validation)) if alike else nullcontext():
+            result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         progress.close()
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)

@@ -1,0 +1,95 @@
+"""A training without the embeddings that nothing uses ends like one with them.
+
+pytest tests/modeling/test_vocabulary.py
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from src.modeling import vocabulary
+from src.modeling.batches import encode
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.fit import fit
+from src.records import Example
+from tests.modeling.conftest import ARCHITECTURES, Make, TrainParamsWith
+
+Splits = dict[str, list[Example]]
+
+
+class Sizes(TrainerCallback):
+    """How many embeddings the model has while it is trained."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        self.rows = model.get_input_embeddings().weight.shape[0]
+
+
+def trained(made: Checkpoint, splits: Splits, params: Any) -> tuple[dict[str, torch.Tensor], int]:
+    sizes = Sizes()
+    data = [encode(made, rows) for rows in (splits["train"][:24], splits["validation"][:8])]
+    fit(made, *data, params, learning_rate=5e-3, seed=3, callbacks=[sizes])
+    return made.model.state_dict(), sizes.rows
+
+
+@contextmanager
+def whole(*_: Any) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("encoder", ARCHITECTURES)
+def test_the_model_ends_as_if_all_embeddings_had_been_there(
+    make: Make, splits: Splits, train_params: TrainParamsWith, monkeypatch: pytest.MonkeyPatch, encoder: str
+) -> None:
+    params = train_params(weight_decay=0.1, epochs=1)
+    found, rows = trained(make("cls", encoder), splits, params)
+    monkeypatch.setattr(vocabulary, "trimmed", whole)
+    expected, all_rows = trained(make("cls", encoder), splits, params)
+    made = make("cls", encoder)
+    before = made.model.state_dict()
+    table = next(name for name in found if name.endswith("word_embeddings.weight"))
+    assert rows < all_rows == len(before[table])
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.allclose(found[name], value, rtol=1e-4, atol=1e-5), name
+    seen = [i for row in splits["train"][:24] + splits["validation"][:8] for i in made.tokenizer(row.text)["input_ids"]]
+    unseen = torch.ones(all_rows, dtype=torch.bool)
+    unseen[seen] = False
+    assert (found[table][unseen].abs() <= before[table][unseen].abs()).all()  # decay reaches them too
+    assert found[table][unseen].abs().sum() < before[table][unseen].abs().sum()
+
+
+@pytest.mark.parametrize("options", [{"separate_encoders": True}, {}])
+def test_every_encoder_of_a_joint_model_has_its_embeddings_back(
+    make: Make, splits: Splits, train_params: TrainParamsWith, options: dict[str, Any]
+) -> None:
+    made = make("cls+span", **options)
+    shapes = {name: value.shape for name, value in made.model.state_dict().items()}
+    after, rows = trained(made, splits, train_params(epochs=1))
+    assert {name: value.shape for name, value in after.items()} == shapes
+    assert rows < made.model.get_input_embeddings().num_embeddings
+
+
+def test_embeddings_that_do_not_learn_are_left_alone(
+    make: Make, splits: Splits, train_params: TrainParamsWith
+) -> None:
+    made = make("cls")
+    made.model.get_input_embeddings().requires_grad_(False)
+    assert trained(made, splits, train_params(epochs=1))[1] == made.model.get_input_embeddings().num_embeddings
+
+
+def test_an_optimizer_that_looks_at_all_weights_at_once_sees_all_embeddings(
+    make: Make, splits: Splits, train_params: TrainParamsWith
+) -> None:
+    made = make("cls")
+    params = train_params(epochs=1, trainer={"optim": "adafactor"})
+    assert trained(made, splits, params)[1] == made.model.get_input_embeddings().num_embeddings
+
+
+def test_a_sub_word_that_was_not_announced_is_an_error(make: Make, splits: Splits) -> None:
+    made = make("cls")
+    with vocabulary.trimmed(made, [encode(made, splits["train"][:1])]), pytest.raises(IndexError):
+        made.model(input_ids=torch.arange(made.model.config.vocab_size)[None, :100])
