@@ -65,6 +65,19 @@ def _stacked(targets: list[torch.Tensor]) -> torch.Tensor:
     return pad_sequence(targets, batch_first=True, padding_value=IGNORED) if targets[0].dim() else torch.stack(targets)
 
 
+def longest_first(
+    inputs: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, batch_size: int, device: torch.device
+) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
+    """Yields inputs in batches of like length, each with its inputs' places in the sequence.
+
+    Shape: (B, T).
+    """
+    order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        yield chosen, tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(device)
+
+
 def parts_of(batch: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:
     """Cuts a batch of the collator into parts of so many rows at most.
 

@@ -1,5 +1,7 @@
 """Mode `frozen`: the encoder runs once over each input, and the head learns from the states that it left."""
 
+from __future__ import annotations
+
 import inspect
 import shutil
 import tempfile
@@ -8,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware, parts
-from src.modeling.batches import Encoded
+from src.modeling.batches import Encoded, longest_first
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.predict import predicting
 
 MIB = 2**20
 NEAR = 0.01  # in other batches a GPU rounds otherwise; a head that sees other states is far off
@@ -27,35 +31,35 @@ class States:
     Up to `memory` MiB are held in memory, more than that in a temporary file, which is gone with the process.
     """
 
-    def __init__(self, encoder: PreTrainedModel, subwords: int, memory: int) -> None:
-        self.encoder = encoder
-        self.signature = inspect.signature(encoder.forward)
+    def __init__(self, subwords: int, width: int, dtype: torch.dtype, memory: int) -> None:
         self.places: dict[bytes, slice] = {}
-        shape = (subwords, encoder.config.hidden_size)
-        size = 4 * shape[0] * shape[1] / MIB
-        if size <= memory:
-            self.states = torch.empty(shape)
-        else:
-            self.states = torch.from_numpy(np.memmap(_file(size, memory), np.float32, "w+", shape=shape))
         self.used = 0
+        size = subwords * width * dtype.itemsize / MIB
+        if size <= memory:
+            self.states = torch.empty(subwords, width, dtype=dtype)
+        else:
+            shape = (subwords, width * dtype.itemsize)  # in bytes: numpy has no bf16
+            self.states = torch.from_numpy(np.memmap(_file(size, memory), np.uint8, "w+", shape=shape)).view(dtype)
+
+    def __deepcopy__(self, memo: object) -> States:
+        return self  # a copy of the model in another precision reads the same states
 
     def add(self, inputs: Mapping[str, torch.Tensor], states: torch.Tensor) -> None:
         """Keeps the states of a batch. Shape: inputs (B, T), states (B, T, H)."""
-        rows = states.float().cpu()
+        rows = states.to(self.states.dtype).cpu()
         for key, row, mask in zip(_keys(inputs), rows, inputs["attention_mask"].cpu().bool(), strict=True):
             place = slice(self.used, self.used + int(mask.sum()))
             self.states[place] = row[mask]
             self.places[key] = place
             self.used = place.stop
 
-    def forward(self, *args: Any, **kwargs: Any) -> BaseModelOutputWithPooling:
-        """Stands in for the encoder's forward; where there is padding, states are zero."""
-        inputs = self.signature.bind_partial(*args, **kwargs).arguments
+    def of(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Returns what was kept, and zeros where there is padding. Shape: inputs (B, T); (B, T, H)."""
         mask = inputs["attention_mask"].bool()
-        rows = torch.cat([self.states[self.places[key]] for key in _keys(inputs)])
-        states = torch.zeros(*mask.shape, rows.shape[-1], device=mask.device)
-        states[mask] = rows.to(mask.device)
-        return parts.output(self.encoder, states)
+        rows = torch.cat([self.states[self.places[key]] for key in _keys(inputs)]).to(mask.device)
+        states = rows.new_zeros(*mask.shape, rows.shape[-1])
+        states[mask] = rows
+        return states
 
 
 def _file(size: float, memory: int) -> Any:
@@ -76,36 +80,44 @@ def _keys(inputs: Mapping[str, Any]) -> Iterator[bytes]:
         yield b"".join(table[row][mask].tobytes() for table in tables)
 
 
+class Cache(nn.Module):
+    """Stands where an encoder was, and returns the states that it left; has its pooler, which belongs to the head."""
+
+    def __init__(self, encoder: PreTrainedModel, states: States) -> None:
+        super().__init__()
+        self.signature = inspect.signature(encoder.forward)
+        self.pooler = getattr(encoder, "pooler", None)
+        self.states = states
+
+    def forward(self, *args: Any, **kwargs: Any) -> BaseModelOutputWithPooling:
+        return parts.output(self, self.states.of(self.signature.bind_partial(*args, **kwargs).arguments))
+
+
 def freeze(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> States:
-    """Keeps the encoder from learning, and runs it over all inputs; returns what it left.
+    """Keeps the encoder from learning, and runs it over all inputs, as `predict` would; returns what it left.
 
     Raises:
         UserError: the states take more room than there is, or the head sees more of the encoder than its states.
     """
-    model = checkpoint.model
-    parts.freeze_encoders(model)
-    model.to(hardware.device())
-    (encoder,) = parts.encoders(model).values()
-    rows = [window.inputs for part in encoded for windows in part.windows for window in windows]
-    rows.sort(key=lambda row: -len(row["input_ids"]))  # little is padding
-    states = States(encoder, sum(len(row["input_ids"]) for row in rows), params.cache_mib)
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(rows), params.batch_size):
-            inputs = checkpoint.tokenizer.pad(rows[start : start + params.batch_size], return_tensors="pt")
-            inputs = inputs.to(model.device)
-            states.add(inputs, encoder(**inputs).last_hidden_state)
-            if start == 0:
-                _check(checkpoint, inputs, states)
-    model.train(was_training)
+    parts.freeze_encoders(checkpoint.model)
+    checkpoint.model.to(hardware.device(params.device))
+    inputs = [window.inputs for part in encoded for windows in part.windows for window in windows]
+    with predicting(checkpoint) as model:
+        (encoder,) = parts.encoders(model).values()
+        subwords = sum(len(row["input_ids"]) for row in inputs)
+        states = States(subwords, encoder.config.hidden_size, model.dtype, params.cache_mib)
+        for chosen, batch in longest_first(inputs, checkpoint.tokenizer, params.batch_size, model.device):
+            states.add(batch, encoder(**batch).last_hidden_state)
+            if states.used == sum(len(inputs[i]["input_ids"]) for i in chosen):  # of the first batch
+                _check(checkpoint, model, batch, states)
     return states
 
 
-def _check(checkpoint: Checkpoint, inputs: Mapping[str, torch.Tensor], states: States) -> None:
-    whole = checkpoint.logits(inputs)
-    with parts.replaced(states.encoder, states.forward):
-        found = checkpoint.logits(inputs)
+def _check(checkpoint: Checkpoint, model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], states: States) -> None:
+    (encoder,) = parts.encoders(model).values()
+    whole = checkpoint.logits(inputs, model)
+    with parts.replaced(encoder, Cache(encoder, states).forward):
+        found = checkpoint.logits(inputs, model)
     for task in checkpoint.tasks:
         real = slice(None) if task.pooled else inputs["attention_mask"].bool()
         one, other = found[task.name], whole[task.name]

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +63,10 @@ def _full(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParam
 
 def _frozen(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> BeforeSaving:
     states = frozen.freeze(checkpoint, encoded, params)
-    stack = ExitStack()
-    stack.enter_context(parts.replaced(states.encoder, states.forward))
-    return lambda folder: stack.close()
+    model, name = checkpoint.model, checkpoint.model.base_model_prefix
+    encoder = model.base_model
+    setattr(model, name, frozen.Cache(encoder, states))
+    return lambda folder: setattr(model, name, encoder)
 
 
 def _lora(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> BeforeSaving:

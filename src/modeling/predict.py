@@ -1,13 +1,15 @@
 """The one way from a checkpoint and examples to predictions; training, evaluation and tools all call it."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 from src.modeling import hardware
-from src.modeling.batches import Encoded, encode
+from src.modeling.batches import Encoded, encode, longest_first
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
 from src.records import Example, Prediction
@@ -37,25 +39,28 @@ def ready(checkpoint: Checkpoint | Matcher, device: str) -> None:
         checkpoint.model.to(device, hardware.dtype(checkpoint.precision, torch.device(device)))
 
 
-@torch.inference_mode()
-def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:
-    """Runs the model without dropout, longest inputs first so that little is padding, in its own precision."""
+@contextmanager
+def predicting(checkpoint: Checkpoint) -> Iterator[PreTrainedModel]:
+    """Gives the model as it predicts, without dropout and gradients, in its own precision; a copy where it trains."""
     model = checkpoint.model
     dtype = hardware.dtype(checkpoint.precision, model.device)
     was_training = model.training
     model.eval()
     cast = model if model.dtype == dtype else copy.deepcopy(model).to(dtype)  # else every batch casts the weights
-    inputs = [window.inputs for windows in encoded.windows for window in windows]
-    order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
-    found: dict[str, dict[int, np.ndarray]] = {task.name: {} for task in checkpoint.tasks}
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        batch = checkpoint.tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(model.device)
-        with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):  # as Trainer wraps it
-            logits = checkpoint.logits(batch, cast)
-        for name, values in logits.items():
-            found[name].update(zip(chosen, values.float().cpu().numpy(), strict=True))
+    autocast = torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32)  # as Trainer wraps it
+    with torch.inference_mode(), autocast:
+        yield cast
     model.train(was_training)
+
+
+def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:
+    """Runs the model, longest inputs first so that little is padding."""
+    inputs = [window.inputs for windows in encoded.windows for window in windows]
+    found: dict[str, dict[int, np.ndarray]] = {task.name: {} for task in checkpoint.tasks}
+    with predicting(checkpoint) as model:
+        for chosen, batch in longest_first(inputs, checkpoint.tokenizer, batch_size, model.device):
+            for name, values in checkpoint.logits(batch, model).items():
+                found[name].update(zip(chosen, values.float().cpu().numpy(), strict=True))
     return {name: [values[i] for i in range(len(inputs))] for name, values in found.items()}
 
 

@@ -13,7 +13,6 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.training_args import OptimizerNames
 
-from src.modeling import parts
 from src.modeling.batches import Encoded
 from src.modeling.checkpoint import Checkpoint
 
@@ -30,7 +29,7 @@ class _Used(nn.Embedding):
         places = torch.full((whole.num_embeddings,), len(weight))  # of rows that are not used: out of range
         places[used] = torch.arange(len(used))
         padding = None if whole.padding_idx is None else int(places[whole.padding_idx])
-        super().__init__(*weight.shape, padding_idx=padding, _weight=weight)
+        super().__init__(len(weight), weight.shape[1], padding_idx=padding, _weight=weight)
         self.register_buffer("places", places.to(weight.device), persistent=False)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:

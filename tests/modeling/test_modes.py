@@ -104,10 +104,25 @@ def test_from_frozen_states_come_the_logits_of_the_whole_model(
     made = make(task, encoder)
     whole = logits(made, splits["validation"])
     begun = begin(made, mode="frozen")
-    assert "forward" in vars(made.model.base_model)
+    assert isinstance(made.model.base_model, frozen.Cache)
     assert farthest(made, splits["validation"], whole) < 1e-5
     begun.before_saving(Path())
-    assert "forward" not in vars(made.model.base_model)
+    assert not isinstance(made.model.base_model, frozen.Cache)
+
+
+@EVERY_TASK
+@pytest.mark.parametrize("memory", [64, 0])
+def test_states_in_bf16_give_the_predictions_in_bf16(
+    task: str, memory: int, make: Make, begin: Begin, splits: dict[str, list[Example]]
+) -> None:
+    """The encoder runs once in the precision in which the saved model will: in other batches it rounds otherwise."""
+    made = make(task, precision="bf16")
+    whole = logits(made, splits["validation"])
+    begun = begin(made, mode="frozen", precision="bf16", cache_mib=memory)
+    assert made.model.base_model.states.states.dtype == torch.bfloat16
+    assert farthest(made, splits["validation"], whole) < 2e-2
+    begun.before_saving(Path())
+    assert farthest(made, splits["validation"], whole) == 0
 
 
 @EVERY_ENCODER

@@ -73,9 +73,7 @@ def test_every_encoder_of_a_joint_model_has_its_embeddings_back(
     assert rows < made.model.get_input_embeddings().num_embeddings
 
 
-def test_embeddings_that_do_not_learn_are_left_alone(
-    make: Make, splits: Splits, train_params: TrainParamsWith
-) -> None:
+def test_embeddings_that_do_not_learn_are_left_alone(make: Make, splits: Splits, train_params: TrainParamsWith) -> None:
     made = make("cls")
     made.model.get_input_embeddings().requires_grad_(False)
     assert trained(made, splits, train_params(epochs=1))[1] == made.model.get_input_embeddings().num_embeddings
