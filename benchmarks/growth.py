@@ -1,12 +1,15 @@
 """How time and memory grow with the rows: each stage on 1, 4 and 16 times the shipped sample, a process each.
 
     python -m benchmarks.growth
+    python -m benchmarks.growth --stages prepare --times 1 4 16 256
 
 Training is of `tiny` for one epoch; evaluation is without resamples, whose number does not depend on the rows.
 """
 
+import argparse
 import csv
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from pathlib import Path
 from benchmarks import common
 from src.files import read_yaml, write_yaml
 
-ALEF, LETTERS = 0x5D0, 27  # of the Hebrew alphabet, final forms included
+ALPHABET = range(0x5D0, 0x5EB)  # Hebrew, final forms included
 STAGES = {
     "prepare": "--corpus corpus --out data --statistics data.json",
     "train": "--data data --best best.yaml --model model --environment environment.json --live live",
@@ -26,18 +29,23 @@ STAGES = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--times", nargs="+", type=int, default=[1, 4, 16], help="the rows of the sample")
+    arguments = parser.parse_args()
     print("| stage | rows | seconds | of one core | MiB | load |\n|---|---|---|---|---|---|")
-    for times in (1, 4, 16):
+    for times in arguments.times:
         with tempfile.TemporaryDirectory() as folder:
             rows = _corpus(Path(folder), times)
-            for stage, arguments in STAGES.items():
-                command = [sys.executable, "-m", f"src.stages.{stage}", *arguments.split(), "--params", "params.yaml"]
+            for stage in arguments.stages:
+                options = f"{STAGES[stage]} --params params.yaml".split()
+                command = [sys.executable, "-m", f"src.stages.{stage}", *options]
                 seconds, busy, mib = _measure(command, Path(folder))
                 print(f"| {stage} | {rows} | {seconds:.1f} | {busy:.1f} | {mib:.0f} | {common.load()} |", flush=True)
 
 
 def _corpus(folder: Path, times: int) -> int:
-    """Repeats the sample; each copy has its letters moved along the alphabet, so that no two are near-duplicates."""
+    """Repeats the sample; each copy has an alphabet of its own, so that no two are near-duplicates."""
     shutil.copytree(common.SAMPLE.parent, folder / "corpus")
     with common.SAMPLE.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -45,7 +53,7 @@ def _corpus(folder: Path, times: int) -> int:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         for copy in range(times):
-            moved = {ALEF + i: ALEF + (i + copy) % LETTERS for i in range(LETTERS)}
+            moved = dict(zip(ALPHABET, random.Random(copy).sample(ALPHABET, len(ALPHABET)), strict=True))
             for row in rows:
                 cells = {name: cell.translate(moved) for name, cell in row.items()}
                 writer.writerow({**cells, "id": f"{row['id']}-{copy}"})

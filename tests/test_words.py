@@ -196,7 +196,7 @@ def test_all_short_sequences_are_legal_or_not_as_a_regular_expression_says_and_l
 
 def test_the_tags_of_the_sample_come_back_from_their_spans() -> None:
     folder = ROOT / "data" / "raw" / "sample"
-    rows = corpora.read(folder, corpus_file.load(folder))
+    rows = list(corpora.read(folder, corpus_file.load(folder)))
     assert len(rows) == 640
     for row in rows:
         tags = row.example.tags or []

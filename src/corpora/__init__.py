@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from src.corpora import criteria, csv, hub, idioms, jsonl, squad
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Found, Row
+from src.corpora.rows import Entry, Found, Row
 from src.errors import UserError, unknown_name
 
 
@@ -36,18 +36,16 @@ READERS: dict[str, Reader] = {
 }
 
 
-def read(folder: Path, corpus: Corpus) -> list[Row]:
-    """Reads all rows of a corpus, in the order of its files.
+def read(folder: Path, corpus: Corpus) -> Iterator[Row]:
+    """Yields all rows of a corpus, in the order of its files.
 
     Raises:
         UserError: unknown reader, a data file that is not there, or the first row that is refused.
     """
-    rows = []
     for found in try_read(folder, corpus):
         if isinstance(found, UserError):
             raise found
-        rows.append(found)
-    return rows
+        yield found
 
 
 def try_read(folder: Path, corpus: Corpus) -> Iterator[Found]:
@@ -102,8 +100,11 @@ def _named(row: Row, corpus: Corpus, file: str) -> Row:
     return replace(row, example=replace(row.example, **changes))
 
 
-def without_dropped(rows: Sequence[Row], corpus: Corpus) -> tuple[list[Row], dict[str, int]]:
+E = TypeVar("E", bound=Entry)
+
+
+def without_dropped(rows: Sequence[E], corpus: Corpus) -> tuple[list[E], dict[str, int]]:
     """Leaves out the rows whose label corpus.yaml drops, and counts them per label."""
-    kept = [row for row in rows if row.example.label not in corpus.drop]
-    dropped = Counter(str(row.example.label) for row in rows if row.example.label in corpus.drop)
+    kept = [row for row in rows if row.label not in corpus.drop]
+    dropped = Counter(str(row.label) for row in rows if row.label in corpus.drop)
     return kept, dict(sorted(dropped.items()))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row, lines, nfc, undecoded
+from src.corpora.rows import Entry, lines, nfc, undecoded
 from src.errors import UserError
 
 
-def idioms(folder: Path, corpus: Corpus, rows: Sequence[Row]) -> list[str]:
+def idioms(folder: Path, corpus: Corpus, rows: Sequence[Entry]) -> list[str]:
     """Returns the canonical idioms, sorted; none where corpus.yaml has no `canonical_idioms`.
 
     Args:
@@ -21,7 +21,7 @@ def idioms(folder: Path, corpus: Corpus, rows: Sequence[Row]) -> list[str]:
     if source is None:
         return []
     if source == "group":
-        listed = [row.example.group or "" for row in rows]
+        listed = [row.group or "" for row in rows]
     elif (folder / source).is_file():
         listed = [nfc(line) for line in lines(folder / source)]
         for number, line in enumerate(listed, start=1):

@@ -4,30 +4,30 @@ Each function raises UserError with file, row, column and value.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
-from src.corpora.copies import ORDER, leaking
+from src.corpora.copies import ORDER, leaking, value_of
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row
+from src.corpora.rows import Entry
 from src.errors import UserError
-from src.words import invalid_tag, locate, spans_of
+from src.words import invalid_tag, locate
 
 
-def check_rows(rows: Sequence[Row], corpus: Corpus) -> None:
+def check_rows(rows: Sequence[Entry], corpus: Corpus) -> None:
     """Checks each row by itself, and that ids are unique.
 
     Raises:
         UserError: what `check_row` refuses, or an id that comes twice.
     """
-    ids: dict[str, Row] = {}
+    ids: dict[str, Entry] = {}
     for row in rows:
         check_row(row, corpus)
-        first = ids.setdefault(row.example.id, row)
+        first = ids.setdefault(row.id, row)
         if first is not row:
             raise row.refuse("id", f"the id stands already in {first.place}")
 
 
-def check_row(row: Row, corpus: Corpus) -> None:
+def check_row(row: Entry, corpus: Corpus) -> None:
     """Checks one row by itself, whatever the others are.
 
     Raises:
@@ -72,7 +72,7 @@ def _is_unicode(value: str | list[str] | None) -> bool:
     return True
 
 
-def check_leaks(rows: Sequence[Row], *inseparable: str | None) -> None:
+def check_leaks(rows: Sequence[Entry], *inseparable: str | None) -> None:
     """Checks that no text is in two splits, that unseen groups are unseen, and that inseparable rows are together.
 
     Raises:
@@ -82,7 +82,7 @@ def check_leaks(rows: Sequence[Row], *inseparable: str | None) -> None:
         raise leak
 
 
-def find_leaks(rows: Sequence[Row], *inseparable: str | None) -> Iterator[UserError]:
+def find_leaks(rows: Sequence[Entry], *inseparable: str | None) -> Iterator[UserError]:
     """Yields an error for each leak; it names both places.
 
     Args:
@@ -92,8 +92,8 @@ def find_leaks(rows: Sequence[Row], *inseparable: str | None) -> Iterator[UserEr
     for row, copy in leaking(rows):
         yield copy.refuse(
             "text",
-            f"a leak: {row.place}, in split {row.example.split}, has the same text (but for case, spaces and "
-            f"punctuation), and this row is in {copy.example.split}; leaks: drop in corpus.yaml leaves the former out",
+            f"a leak: {row.place}, in split {row.split}, has the same text (but for case, spaces and "
+            f"punctuation), and this row is in {copy.split}; leaks: drop in corpus.yaml leaves the former out",
         )
     yield from _parted(rows, "group", lambda split: "unseen" if split == "unseen" else "seen")
     for field in dict.fromkeys(inseparable):
@@ -101,43 +101,42 @@ def find_leaks(rows: Sequence[Row], *inseparable: str | None) -> Iterator[UserEr
             yield from _parted(rows, field, lambda split: split)
 
 
-def _parted(rows: Sequence[Row], field: str, part_of: Callable[[str], str]) -> Iterator[UserError]:
+def _parted(rows: Sequence[Entry], field: str, part_of: Callable[[str], str]) -> Iterator[UserError]:
     """Yields an error for each value of the field that is in two parts; the row in the later split is refused."""
-    places: dict[str, dict[str, Row]] = defaultdict(dict)
+    places: dict[Hashable, dict[str, Entry]] = defaultdict(dict)
     for row in rows:
-        value = getattr(row.example, field)
+        value = value_of(row, field)
         if value is not None:
-            places[value].setdefault(part_of(row.example.split), row)
+            places[value].setdefault(part_of(row.split), row)
     for found in places.values():
-        first, *others = sorted(found.values(), key=lambda row: ORDER[row.example.split])
+        first, *others = sorted(found.values(), key=lambda row: ORDER[row.split])
         if others:
             yield others[-1].refuse(
                 field,
-                f"a leak: {first.place}, in split {first.example.split}, has the same {field}, "
-                f"and this row is in {others[-1].example.split}",
+                f"a leak: {first.place}, in split {first.split}, has the same {field}, "
+                f"and this row is in {others[-1].split}",
             )
 
 
-def check_kinds(rows: Sequence[Row]) -> None:
+def check_kinds(rows: Sequence[Entry]) -> None:
     """Checks that train shows every kind of span.
 
     Raises:
         UserError: a row of another split has a kind that none of train has.
     """
-    kinds = {row.example.id: {kind for _, _, kind in spans_of(row.example.tags or [])} for row in rows}
-    known = {kind for row in rows if row.example.split == "train" for kind in kinds[row.example.id]}
+    known = {kind for row in rows if row.split == "train" for kind in row.span_kinds}
     for row in rows:
-        if kinds[row.example.id] - known:
+        if row.span_kinds - known:
             raise row.refuse("tags", f"train has no span of this kind; it has {', '.join(sorted(known)) or 'none'}")
 
 
-def check_sizes(rows: Sequence[Row], unseen_groups: Sequence[str]) -> None:
+def check_sizes(rows: Sequence[Entry], unseen_groups: Sequence[str]) -> None:
     """Checks that no split is empty; unseen may be where no group is held out.
 
     Raises:
         UserError: names the empty split and the sizes of all.
     """
-    sizes = Counter(row.example.split for row in rows)
+    sizes = Counter(row.split for row in rows)
     for split in ["train", "validation", "test", *(["unseen"] if unseen_groups else [])]:
         if not sizes[split]:
             raise UserError(

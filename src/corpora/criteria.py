@@ -8,6 +8,8 @@ The text of the criterion and the post are the pair; the label is the status, th
 criterion has scores of its own; corpus.yaml must say `inseparable: text_pair`, which keeps a post in one split.
 Evidence that is not in the post is remarked on and left out. A criterion that is met without any evidence that was
 located gives no target for evidence; one that is not met gives the target that there is none.
+
+All three files are held in memory: annotations of one pair, and the post that they are of, may stand anywhere in them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from src.config import PrepareParams
-from src.corpora.rows import Row
+from src.corpora.rows import Entry
 from src.errors import UserError
 
 
-def tested_rows(units: Sequence[Sequence[Row]], params: PrepareParams) -> set[str]:
-    """Returns the ids in the fold: of every group and Row.kind the same share, to a row, as far as whole units allow.
+def tested_rows(units: Sequence[Sequence[Entry]], params: PrepareParams) -> set[str]:
+    """Returns the ids in the fold: of every group and Entry.kind the same share, to a row, as far as whole units allow.
 
     Args:
         units: rows that stay together, in the order of their ids.
@@ -28,16 +28,16 @@ def tested_rows(units: Sequence[Sequence[Row]], params: PrepareParams) -> set[st
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     rows = [row for unit in units for row in unit]
-    strata = [str((row.example.group, row.kind)) for row in rows]
+    strata = [str((row.group, row.kind)) for row in rows]
     _refuse_too_few(max(Counter(strata).values(), default=0), "rows of any group and label", params)
     if len(units) == len(rows):
-        return {rows[i].example.id for i in _fold(StratifiedKFold, strata, None, params)}
+        return {rows[i].id for i in _fold(StratifiedKFold, strata, None, params)}
     _refuse_too_few(len(units), "texts and groups that must not be parted", params)
     names = [str(number) for number, unit in enumerate(units) for _ in unit]
-    return {rows[i].example.id for i in _fold(StratifiedGroupKFold, strata, names, params)}
+    return {rows[i].id for i in _fold(StratifiedGroupKFold, strata, names, params)}
 
 
-def tested_groups(rows: Sequence[Row], params: PrepareParams) -> list[str]:
+def tested_groups(rows: Sequence[Entry], params: PrepareParams) -> list[str]:
     """Returns the groups in the fold, sorted; kinds of rows are as in all rows, as far as whole groups allow.
 
     Raises:
@@ -47,10 +47,10 @@ def tested_groups(rows: Sequence[Row], params: PrepareParams) -> list[str]:
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    rows = sorted(rows, key=lambda row: row.example.id)
-    groups = [row.example.group for row in rows if row.example.group is not None]
+    rows = sorted(rows, key=lambda row: row.id)
+    groups = [row.group for row in rows if row.group is not None]
     if len(groups) < len(rows):
-        place = next(row.place for row in rows if row.example.group is None)
+        place = next(row.place for row in rows if row.group is None)
         raise UserError(f"prepare.group_by: group needs a group in every row, and {place}, has none; set it to null")
     labels = [str(row.kind) for row in rows]
     _refuse_too_few(len(set(groups)), "groups that prepare.group_by: group can hold out", params)

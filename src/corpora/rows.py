@@ -1,15 +1,57 @@
-"""A row of a data file: the Example in it and where it stands, so that every complaint can name the place."""
+"""A row of a data file: the Example in it and where it stands, so that every complaint can name the place.
+
+What draws splits and compares rows asks of an Entry only, so that texts need not be held in memory: shelf.py.
+"""
 
 import codecs
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from src.errors import UserError
 from src.records import Example
+from src.words import spans_of
+
+
+class Entry(Protocol):
+    """What is asked of every row of a corpus at once; all but `example` and the errors are at hand.
+
+    Attributes:
+        kind: what each split is to have the same share of: the label, or else whether there is an answer.
+        text_digest: equal for copies of a text (or pair of texts), whatever their case, white space and punctuation.
+        pair_digest: equal for rows with the same second text, to the letter; None without one.
+        span_kinds: of the spans that its tags mark.
+        remarks: what could not be used of the row, and is reported.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def text_digest(self) -> bytes: ...
+    @property
+    def pair_digest(self) -> bytes | None: ...
+    @property
+    def span_kinds(self) -> frozenset[str]: ...
+    @property
+    def remarks(self) -> tuple[str, ...]: ...
+    @property
+    def example(self) -> Example: ...
+    @property
+    def place(self) -> str: ...
+    def refuse(self, field: str, problem: str) -> UserError: ...
+    def placed(self, split: str) -> Self: ...
 
 
 @dataclass(frozen=True)
@@ -33,16 +75,57 @@ class Row:
         column = self.columns.get(field, field)  # an id that was made has no column
         return refusal(self.file, self.number, column, getattr(self.example, field), problem)
 
+    def placed(self, split: str) -> Self:
+        """Returns the row in another split."""
+        return replace(self, example=replace(self.example, split=split))
+
+    @property
+    def id(self) -> str:
+        return self.example.id
+
+    @property
+    def group(self) -> str | None:
+        return self.example.group
+
+    @property
+    def label(self) -> str | None:
+        return self.example.label
+
+    @property
+    def split(self) -> str:
+        return self.example.split
+
     @property
     def kind(self) -> str | None:
-        """What each split is to have the same share of: the label, or else whether there is an answer."""
         if self.example.label is None and self.example.answers is not None:
             return "answer" if self.example.answers else "no answer"
         return self.example.label
 
     @property
+    def text_digest(self) -> bytes:
+        return _digest("\n".join(letters(self.example)))
+
+    @property
+    def pair_digest(self) -> bytes | None:
+        return None if self.example.text_pair is None else _digest(self.example.text_pair)
+
+    @property
+    def span_kinds(self) -> frozenset[str]:
+        return frozenset(kind for _, _, kind in spans_of(self.example.tags or []))
+
+    @property
     def place(self) -> str:
         return f"{self.file}, row {self.number}"
+
+
+def letters(example: Example) -> list[str]:
+    """The text, and its pair if there is one, without case, white space and punctuation; marks alone stay: ":)"."""
+    parts = [example.text] if example.text_pair is None else [example.text, example.text_pair]
+    return [re.sub(r"[\W_]+", "", part.casefold()) or "".join(part.split()) for part in parts]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 Found = Row | UserError  # what a reader yields: a row, or why it refuses one

@@ -7,13 +7,12 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 
 from src.config import PrepareParams
 from src.corpora import folds
 from src.corpora.copies import units
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Row
+from src.corpora.rows import Entry
 from src.errors import unknown_name
 from src.records import SPLITS
 
@@ -23,7 +22,7 @@ def inseparable(corpus: Corpus, params: PrepareParams) -> str | None:
     return "group" if params.group_by is not None and params.folds is None else corpus.inseparable
 
 
-def held_out(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list[str]:
+def held_out(rows: Sequence[Entry], corpus: Corpus, params: PrepareParams) -> list[str]:
     """Returns the groups that are held out whole: those of a grouped fold, or of the parameters, else of the corpus.
 
     Raises:
@@ -35,8 +34,8 @@ def held_out(rows: Sequence[Row], corpus: Corpus, params: PrepareParams) -> list
 
 
 def assign(
-    rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams, inseparable: str | None = None
-) -> list[Row]:
+    rows: Sequence[Entry], unseen: Sequence[str], params: PrepareParams, inseparable: str | None = None
+) -> list[Entry]:
     """Gives every row its split: a fresh one, which holds the groups `unseen` out, or its own.
 
     What the corpus's own split lacks of validation and test is drawn from its train; where it has none, all is fresh.
@@ -47,49 +46,46 @@ def assign(
     Raises:
         UserError: a row whose own split is unknown, a held-out group that is in no row, or folds that cannot be drawn.
     """
-    own = {row.example.split for row in rows}
+    own = {row.split for row in rows}
     if params.split == "fresh" or own == {""}:
         rows = _fresh(rows, unseen, params, inseparable)
     else:
         rows = _completed(rows, [name for name in ("validation", "test") if name not in own], params, inseparable)
     for row in rows:
-        if row.example.split not in SPLITS:
+        if row.split not in SPLITS:
             raise row.refuse(
                 "split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits"
             )
     return list(rows)
 
 
-def _fresh(rows: Sequence[Row], unseen: Sequence[str], params: PrepareParams, inseparable: str | None) -> list[Row]:
-    groups = sorted({row.example.group for row in rows if row.example.group is not None})
+def _fresh(rows: Sequence[Entry], unseen: Sequence[str], params: PrepareParams, inseparable: str | None) -> list[Entry]:
+    groups = sorted({row.group for row in rows if row.group is not None})
     for group in unseen:
         if group not in groups:
             raise unknown_name("unseen group", group, groups)
     drawn = ["validation", "test"]
-    split_of = {row.example.id: "unseen" for row in rows if row.example.group in unseen}
-    seen = [row for row in rows if row.example.id not in split_of]
+    split_of = {row.id: "unseen" for row in rows if row.group in unseen}
+    seen = [row for row in rows if row.id not in split_of]
     if params.folds is not None and params.group_by is None:
         split_of |= dict.fromkeys(folds.tested_rows(units(seen, inseparable), params), "test")
-        seen = [row for row in seen if row.example.id not in split_of]
+        seen = [row for row in seen if row.id not in split_of]
         drawn.remove("test")
     shares = {"train": 1 - params.validation_fraction - params.tested_fraction, **_fractions(drawn, params)}
     return _placed(rows, split_of | _draw(seen, shares, params, inseparable))
 
 
 def _completed(
-    rows: Sequence[Row], missing: Sequence[str], params: PrepareParams, inseparable: str | None
-) -> list[Row]:
-    train = [row for row in rows if row.example.split == "train"]
+    rows: Sequence[Entry], missing: Sequence[str], params: PrepareParams, inseparable: str | None
+) -> list[Entry]:
+    train = [row for row in rows if row.split == "train"]
     fractions = _fractions(missing, params)
     shares = {"train": 1 - sum(fractions.values()), **fractions}
     return _placed(rows, _draw(train, shares, params, inseparable)) if missing else list(rows)
 
 
-def _placed(rows: Sequence[Row], split_of: Mapping[str, str]) -> list[Row]:
-    return [
-        replace(row, example=replace(row.example, split=split_of.get(row.example.id, row.example.split)))
-        for row in rows
-    ]
+def _placed(rows: Sequence[Entry], split_of: Mapping[str, str]) -> list[Entry]:
+    return [row.placed(split_of.get(row.id, row.split)) for row in rows]
 
 
 def _fractions(drawn: Sequence[str], params: PrepareParams) -> dict[str, float]:
@@ -98,7 +94,7 @@ def _fractions(drawn: Sequence[str], params: PrepareParams) -> dict[str, float]:
 
 
 def _draw(
-    rows: Sequence[Row], shares: Mapping[str, float], params: PrepareParams, inseparable: str | None
+    rows: Sequence[Entry], shares: Mapping[str, float], params: PrepareParams, inseparable: str | None
 ) -> dict[str, str]:
     """Parts rows in these shares: rows that may stand alone per group and label, others by whole units."""
     found = units(rows, inseparable)
@@ -107,17 +103,17 @@ def _draw(
     return _by_stratum(alone, shares, params.split_seed) | _by_unit(tied, shares, params.split_seed)
 
 
-def _by_stratum(alone: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+def _by_stratum(alone: Sequence[list[Entry]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """Parts the rows of each group and label by largest remainder. Returns {id: split}."""
     split_of: dict[str, str] = {}
-    for stratum in _shuffled_strata(alone, lambda row: (row.example.group, row.kind), seed):
+    for stratum in _shuffled_strata(alone, lambda row: (row.group, row.kind), seed):
         sizes = largest_remainder(len(stratum), list(shares.values()))
         names = [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
-        split_of |= {row.example.id: name for (row,), name in zip(stratum, names, strict=True)}
+        split_of |= {row.id: name for (row,), name in zip(stratum, names, strict=True)}
     return split_of
 
 
-def _by_unit(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+def _by_unit(found: Sequence[list[Entry]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """Puts each unit where it brings the rows of each label nearest to their shares. Returns {id: split}.
 
     Nearest is by the sum over splits and labels of (rows - due)^2 / due, so small splits are filled as well as large.
@@ -143,24 +139,26 @@ def _by_unit(found: Sequence[list[Row]], shares: Mapping[str, float], seed: int)
 
         name = min((name for name in shares if shares[name] > 0), key=cost)
         has.update({(name, kind): n for kind, n in kinds.items()})
-        split_of |= {row.example.id: name for row in unit}
+        split_of |= {row.id: name for row in unit}
     return split_of
 
 
-def subset(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:
+def subset(rows: Sequence[Entry], size: int | None, seed: int) -> list[Entry]:
     """Draws `size` rows, spread over splits and labels as they are in all rows; None: all of them."""
     if size is None:
         return list(rows)
-    alone = [[row] for row in sorted(rows, key=lambda row: row.example.id)]
-    strata = _shuffled_strata(alone, lambda row: (row.example.split, row.kind), seed)
+    alone = [[row] for row in sorted(rows, key=lambda row: row.id)]
+    strata = _shuffled_strata(alone, lambda row: (row.split, row.kind), seed)
     sizes = largest_remainder(min(size, len(rows)), [len(stratum) / len(rows) for stratum in strata])
-    kept = {row.example.id for stratum, n in zip(strata, sizes, strict=True) for (row,) in stratum[:n]}
-    return [row for row in rows if row.example.id in kept]
+    kept = {row.id for stratum, n in zip(strata, sizes, strict=True) for (row,) in stratum[:n]}
+    return [row for row in rows if row.id in kept]
 
 
-def _shuffled_strata(found: Sequence[list[Row]], key: Callable[[Row], Hashable], seed: int) -> list[list[list[Row]]]:
+def _shuffled_strata(
+    found: Sequence[list[Entry]], key: Callable[[Entry], Hashable], seed: int
+) -> list[list[list[Entry]]]:
     """Parts units, which come in the order of their ids, by their first rows, and shuffles each part."""
-    strata: dict[Hashable, list[list[Row]]] = defaultdict(list)
+    strata: dict[Hashable, list[list[Entry]]] = defaultdict(list)
     for unit in found:
         strata[key(unit[0])].append(unit)
     for name, stratum in strata.items():

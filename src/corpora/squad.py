@@ -2,6 +2,8 @@
 
 The question is the text, its paragraph the pair that is searched, the title of the article the group. Gold are
 `answers` alone, equal ones once; `plausible_answers` of questions without an answer are not.
+
+The file is read whole, for it is one JSON value; the official ones have 40 MB, which is not worth a parser of streams.
 """
 
 from collections.abc import Iterator

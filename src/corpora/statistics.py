@@ -1,7 +1,7 @@
 """What is in a prepared corpus: the counts and statistics of metrics/data.json."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -9,34 +9,57 @@ from src.records import SPLITS, Example
 from src.words import spans_of
 
 
-def describe(examples: Sequence[Example]) -> dict[str, Any]:
+def describe(examples: Iterable[Example]) -> dict[str, Any]:
     """Describes each split that has rows: rows, labels, groups, and lengths in words and characters."""
-    splits = {name: [example for example in examples if example.split == name] for name in SPLITS}
-    return {name: describe_split(rows) for name, rows in splits.items() if rows}
+    counts = {name: _Counts() for name in SPLITS}
+    for example in examples:
+        counts[example.split].add(example)
+    return {name: found.summary() for name, found in counts.items() if found.rows}
 
 
-def describe_split(examples: Sequence[Example]) -> dict[str, Any]:
+def describe_split(examples: Iterable[Example]) -> dict[str, Any]:
     """Describes rows; what none of them has is left out."""
-    words = [example.tokens for example in examples if example.tokens is not None]
-    spans = [end - first for example in examples for first, end, _ in spans_of(example.tags or [])]
-    lengths = {
-        "characters": [len(example.text) for example in examples],
-        "characters_of_pair": [len(example.text_pair) for example in examples if example.text_pair is not None],
-        "words": [len(tokens) for tokens in words],
-        "span_words": spans,
-    }
-    return {
-        "rows": len(examples),
-        "labels": dict(sorted(Counter(example.label for example in examples if example.label is not None).items())),
-        **_answers(examples),
-        "groups": len({example.group for example in examples if example.group is not None}),
-        **{name: _summary(values) for name, values in lengths.items() if values},
-    }
+    counts = _Counts()
+    for example in examples:
+        counts.add(example)
+    return counts.summary()
 
 
-def _answers(examples: Sequence[Example]) -> dict[str, Any]:
-    found = Counter("some" if example.answers else "none" for example in examples if example.answers is not None)
-    return {"answers": dict(sorted(found.items()))} if found else {}
+class _Counts:
+    """What is counted of rows that come one at a time."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._labels: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
+        self._groups: set[str] = set()
+        self._lengths: dict[str, list[int]] = {
+            name: [] for name in ("characters", "characters_of_pair", "words", "span_words")
+        }
+
+    def add(self, example: Example) -> None:
+        self.rows += 1
+        self._lengths["characters"].append(len(example.text))
+        if example.text_pair is not None:
+            self._lengths["characters_of_pair"].append(len(example.text_pair))
+        if example.tokens is not None:
+            self._lengths["words"].append(len(example.tokens))
+        self._lengths["span_words"] += [end - first for first, end, _ in spans_of(example.tags or [])]
+        if example.label is not None:
+            self._labels[example.label] += 1
+        if example.answers is not None:
+            self._answers["some" if example.answers else "none"] += 1
+        if example.group is not None:
+            self._groups.add(example.group)
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "labels": dict(sorted(self._labels.items())),
+            **({"answers": dict(sorted(self._answers.items()))} if self._answers else {}),
+            "groups": len(self._groups),
+            **{name: _summary(values) for name, values in self._lengths.items() if values},
+        }
 
 
 def _summary(values: Sequence[int]) -> dict[str, float]:

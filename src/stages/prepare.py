@@ -8,6 +8,8 @@ from pathlib import Path
 
 from src import config, corpora
 from src.corpora import canonical, checks, copies, corpus_file, split, statistics
+from src.corpora.near_duplicates import near_duplicates
+from src.corpora.shelf import Shelf
 from src.errors import run
 from src.files import atomic_folder, write_json
 from src.records import SPLITS, write_examples
@@ -23,7 +25,8 @@ def main() -> None:
 
     params = config.load(arguments.params).prepare
     corpus = corpus_file.with_group(corpus_file.load(arguments.corpus), params.group_column)
-    rows, dropped = corpora.without_dropped(corpora.read(arguments.corpus, corpus), corpus)
+    shelf = Shelf(arguments.out.parent)  # of the rows, whose texts are not held in memory
+    rows, dropped = corpora.without_dropped(shelf.keep(corpora.read(arguments.corpus, corpus)), corpus)
     checks.check_rows(rows, corpus)
     idioms = canonical.idioms(arguments.corpus, corpus, rows)
     remarks = [remark for row in rows for remark in row.remarks]
@@ -31,17 +34,17 @@ def main() -> None:
     inseparable = split.inseparable(corpus, params)
     rows = split.assign(rows, unseen, params, inseparable)
     leaks = copies.leaking(rows) if corpus.leaks == "drop" else []
-    rows = [row for row in rows if row.example.id not in {leak.example.id for leak, _ in leaks}]
+    leaking = {leak.id for leak, _ in leaks}
+    rows = [row for row in rows if row.id not in leaking]
     checks.check_leaks(rows, inseparable, corpus.inseparable)  # group_by may have parted what the latter ties
     rows = split.subset(rows, params.max_samples, params.split_seed)
     checks.check_sizes(rows, unseen)
     checks.check_kinds(rows)
-    near = copies.near_duplicates(copies.distinct(rows))
+    near = near_duplicates(copies.distinct(rows))
 
-    examples = [row.example for row in rows]
     with atomic_folder(arguments.out) as folder:
         for name in SPLITS:
-            write_examples(folder / f"{name}.jsonl", [example for example in examples if example.split == name])
+            write_examples(folder / f"{name}.jsonl", (row.example for row in rows if row.split == name))
         write_json(folder / "labels.json", corpus.labels)
         write_json(folder / "idioms.json", idioms)
         write_json(folder / "label_words.json", corpus.zero_shot.model_dump() if corpus.zero_shot else None)
@@ -51,16 +54,16 @@ def main() -> None:
             "corpus": arguments.corpus.name,
             **corpus.model_dump(include={"description", "language", "licence", "expected"}),
             **params.model_dump(include={"folds", "fold", "group_by", "group_column"}, exclude_none=True),
-            "splits": statistics.describe(examples),
-            "unseen_groups": sorted({str(example.group) for example in examples if example.split == "unseen"}),
+            "splits": statistics.describe(row.example for row in rows),
+            "unseen_groups": sorted({str(row.group) for row in rows if row.split == "unseen"}),
             "dropped_labels": dropped,
-            "dropped_leaks": copies.listed([(leak.example.id, copy.example.id) for leak, copy in leaks]),
+            "dropped_leaks": copies.listed([(leak.id, copy.id) for leak, copy in leaks]),
             "remarks": copies.listed(remarks),
             "duplicates": copies.describe(rows),
             "near_duplicates": copies.listed(near),
         },
     )
-    sizes = ", ".join(f"{name} {sum(example.split == name for example in examples)}" for name in SPLITS)
+    sizes = ", ".join(f"{name} {sum(row.split == name for row in rows)}" for name in SPLITS)
     print(f"prepared {arguments.corpus.name}: {sizes} rows; {len(near)} near-duplicate pairs")
     for number, what in (
         (sum(dropped.values()), "rows dropped for their label"),

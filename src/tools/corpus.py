@@ -19,6 +19,7 @@ from src import corpora
 from src.config import parse
 from src.corpora import checks, copies, corpus_file, criteria, statistics
 from src.corpora.corpus_file import Corpus
+from src.corpora.near_duplicates import near_duplicates
 from src.corpora.rows import Row
 from src.errors import UserError, run
 from src.files import write_yaml
@@ -162,7 +163,7 @@ def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
             f"{twice['texts']} texts stand more than once, {twice['conflicting_labels']} of them with different "
             f"labels; the first: {', '.join(twice['listed'][0])}"
         )
-    near = copies.near_duplicates(copies.distinct(rows))
+    near = near_duplicates(copies.distinct(rows))
     if near:
         yield f"{len(near)} pairs of texts are nearly the same; the nearest: {near[0][0]}, {near[0][1]}"
 

@@ -115,7 +115,7 @@ def meta() -> Corpus:
 @pytest.fixture(scope="session")
 def sample(meta: Corpus) -> list[Row]:
     """All rows of the sample: 32 idioms, four of them held out, 10 rows per idiom and label."""
-    return corpora.read(SAMPLE, meta)
+    return list(corpora.read(SAMPLE, meta))
 
 
 @pytest.fixture(scope="session")
@@ -182,7 +182,7 @@ def table(tmp_path: Path) -> Callable[..., Path]:
 
 def rows_of(folder: Path) -> list[Row]:
     """All rows of a corpus folder, as prepare reads them."""
-    return corpora.read(folder, corpus_file.load(folder))
+    return list(corpora.read(folder, corpus_file.load(folder)))
 
 
 def refusal_of(folder: Path) -> str:
@@ -190,7 +190,7 @@ def refusal_of(folder: Path) -> str:
 
     def take() -> None:
         found = corpus_file.load(folder)
-        checks.check_rows(corpora.read(folder, found), found)
+        checks.check_rows(list(corpora.read(folder, found)), found)
 
     with pytest.raises(UserError) as error:
         take()

@@ -16,7 +16,7 @@ def idioms(corpus: SmallCorpus, source: str | None) -> list[str]:
         corpus.meta["canonical_idioms"] = source
     folder = corpus.write()
     read = corpus_file.load(folder)
-    return canonical.idioms(folder, read, corpora.read(folder, read))
+    return canonical.idioms(folder, read, list(corpora.read(folder, read)))
 
 
 def test_a_corpus_that_names_none_has_none(corpus: SmallCorpus) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from src import config
 from src.config import PrepareParams
-from src.corpora.copies import describe, distinct, leaking, listed, near_duplicates, units
+from src.corpora.copies import describe, distinct, leaking, listed, units
+from src.corpora.near_duplicates import near_duplicates
 from src.corpora.rows import Row
 from src.corpora.split import assign
 from src.errors import UserError

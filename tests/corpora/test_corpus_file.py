@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def refusal(folder: Path) -> str:
     """The message with which the corpus of a folder is refused."""
     with pytest.raises(UserError) as error:
-        corpora.read(folder, corpus_file.load(folder))
+        list(corpora.read(folder, corpus_file.load(folder)))
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -126,7 +126,7 @@ def test_files_are_read_in_the_order_in_which_they_are_named(corpus: SmallCorpus
     corpus.rows = rows[1:3]
     (corpus.folder / "sub").mkdir()
     (corpus.folder / "sub" / "b.csv").write_text(corpus.csv(), encoding="utf-8")
-    found = corpora.read(corpus.folder, corpus_file.load(corpus.folder))
+    found = list(corpora.read(corpus.folder, corpus_file.load(corpus.folder)))
     assert [(row.file.name, row.number, row.example.id) for row in found] == [
         ("b.csv", 2, "r01"), ("b.csv", 3, "r02"), ("a.csv", 2, "r00"),
     ]  # fmt: skip

@@ -253,7 +253,7 @@ def test_a_row_without_a_group_cannot_be_kept_with_its_group(sample: list[Row], 
 def idioms(hebrew_idioms: Path) -> tuple[list[Row], Corpus]:
     """The rows of the real corpus, and its corpus.yaml."""
     found = corpus_file.load(hebrew_idioms)
-    return corpora.read(hebrew_idioms, found), found
+    return list(corpora.read(hebrew_idioms, found)), found
 
 
 def test_six_folds_leave_each_of_the_60_real_idioms_out_once(idioms: tuple[list[Row], Corpus]) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from src import corpora
 from src.corpora import corpus_file
-from src.corpora.copies import near_duplicates
+from src.corpora.near_duplicates import near_duplicates
 from src.corpora.rows import Row
 from src.records import Example, read_examples
 from src.words import invalid_tag, locate, spans_of, split_words, tags_of
@@ -30,7 +30,7 @@ HELD_OUT = {"חתך פינה", "חצה קו אדום", "נשאר מאחור", "�
 @pytest.fixture(scope="module")
 def rows(hebrew_idioms: Path) -> list[Row]:
     """All 4,800 rows."""
-    return corpora.read(hebrew_idioms, corpus_file.load(hebrew_idioms))
+    return list(corpora.read(hebrew_idioms, corpus_file.load(hebrew_idioms)))
 
 
 @pytest.fixture(scope="module")

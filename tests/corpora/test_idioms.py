@@ -18,7 +18,7 @@ from tests.corpora.conftest import SmallCorpus, cells
 def read(corpus: SmallCorpus, data: bytes | None = None) -> list[Row]:
     """The rows of a corpus, written and read."""
     folder = corpus.write(data)
-    return corpora.read(folder, corpus_file.load(folder))
+    return list(corpora.read(folder, corpus_file.load(folder)))
 
 
 def refusal(corpus: SmallCorpus, data: bytes | None = None) -> str:

@@ -8,8 +8,8 @@ import unicodedata
 from collections import Counter
 
 from src.corpora.checks import check_leaks, check_rows, check_sizes
-from src.corpora.copies import near_duplicates
 from src.corpora.corpus_file import Corpus
+from src.corpora.near_duplicates import near_duplicates
 from src.corpora.rows import Row
 from src.words import spans_of, split_words
 from tests.corpora.conftest import SAMPLE

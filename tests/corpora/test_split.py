@@ -132,7 +132,7 @@ def test_a_split_of_ones_own_is_that_of_the_file_whatever_the_seed(corpus: Small
     folder = corpus.write()
     meta = corpus_file.load(folder)
     for seed in (1, 2):
-        rows = placed(corpora.read(folder, meta), meta, params(split="own", split_seed=seed, test_fraction=0.5))
+        rows = placed(list(corpora.read(folder, meta)), meta, params(split="own", split_seed=seed, test_fraction=0.5))
         assert [row.example.split for row in rows] == [row["split"] for row in corpus.rows]
 
 
@@ -140,7 +140,7 @@ def test_a_split_of_ones_own_that_is_unknown_is_named_with_row_and_column(corpus
     corpus.rows[5]["split"] = "dev"
     folder = corpus.write()
     meta = corpus_file.load(folder)
-    rows = corpora.read(folder, meta)
+    rows = list(corpora.read(folder, meta))
     with pytest.raises(UserError) as error:
         placed(rows, meta, params(split="own"))
     assert str(error.value).startswith(f"{corpus.file}, row 7, column 'split': unknown split; ")

@@ -282,6 +282,6 @@ def test_another_column_can_be_the_group_where_columns_can_be_chosen(table: Tabl
     found = corpus_file.with_group(corpus_file.load(folder), "outlet")
     assert [row.example.group for row in corpora.read(folder, found)] == ["X"]
     with pytest.raises(UserError, match=r"no column 'outlets'; the columns are text, label, outlet"):
-        corpora.read(folder, corpus_file.with_group(corpus_file.load(folder), "outlets"))
+        list(corpora.read(folder, corpus_file.with_group(corpus_file.load(folder), "outlets")))
     with pytest.raises(UserError, match=r"prepare.group_column: x: reader idioms has a group of its own"):
         corpus_file.with_group(corpus_file.load(SAMPLE), "x")
