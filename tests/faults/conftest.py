@@ -109,7 +109,7 @@ class Project:
             "hpo": {"data": self.root / "data/prepared", "tuned": self.root / "tuned.yaml", "out": out / "metrics/hpo"},
             "train": {"data": self.root / "data/prepared", "best": self.root / "best.yaml",
                       "model": out / "models/current", "environment": out / "models/environment.json",
-                      "live": out / "metrics/train"},
+                      "live": out / "metrics/train", "health": out / "metrics/health.json"},
             "evaluate": {"model": self.root / "models/current", "data": self.root / "data/prepared",
                          "metrics": out / "metrics/evaluate.json", "predictions": out / "metrics/predictions",
                          "plots": out / "metrics/plots"},
@@ -147,7 +147,7 @@ class Project:
         return {str(path.relative_to(self.out)): path.read_bytes() for path in found if path.is_file()}
 
 
-TRAINED = ("models/current", "metrics/train")
+TRAINED = ("models/current", "metrics/train", "metrics/health.json")
 EVALUATED = ("metrics/evaluate.json", "metrics/predictions", "metrics/plots")
 
 
@@ -175,7 +175,7 @@ def few(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyte
     for name, count in (("train", 24), ("validation", 12), ("test", 8), ("unseen", 8)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "idioms.json"):
+    for name in ("labels.json", "expected.json", "idioms.json"):
         shutil.copy(prepared / name, folder)
     return folder
 

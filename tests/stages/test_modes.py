@@ -36,7 +36,7 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12), ("test", 12), ("unseen", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "idioms.json", "label_words.json"):
+    for name in ("labels.json", "expected.json", "idioms.json", "label_words.json"):
         shutil.copy(prepared / name, folder)
     return folder
 
@@ -66,7 +66,7 @@ def train(
         params = params_file({"model": str(encoder), **SHORT, **changes})
         return command(
             "stages.train", f"--params={params}", f"--data={data}", "--best=best.yaml", "--model=models/current",
-            "--environment=models/environment.json", "--live=metrics/train",
+            "--environment=models/environment.json", "--live=metrics/train", "--health=metrics/health.json",
         )  # fmt: skip
 
     return call

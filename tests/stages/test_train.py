@@ -35,7 +35,7 @@ SHORT = {
 ENVIRONMENT = {
     "python", "torch", "transformers", "accelerate", "platform", "device", "precision", "setup", "trainable_share",
     "micro_batch_size", "gradient_accumulation_steps", "learning_rate", "steps", "seconds", "samples_per_second",
-    "peak_memory_mib",
+    "peak_memory_mib", "epochs",
 }  # fmt: skip
 KILLED = f"""
 import os, signal
@@ -65,7 +65,8 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    (folder / "labels.json").write_bytes((prepared / "labels.json").read_bytes())
+    for name in ("labels.json", "expected.json"):
+        (folder / name).write_bytes((prepared / name).read_bytes())
     return folder
 
 
@@ -91,11 +92,15 @@ class Train:
     def live(self) -> Path:
         return self.root / "metrics" / "train"
 
+    @property
+    def health(self) -> Path:
+        return self.root / "metrics" / "health.json"
+
     def arguments(self, changes: dict[str, Any], best: str) -> list[str]:
         (self.root / "best.yaml").write_text(best, encoding="utf-8")
         options = {
             "params": self.params_file(SHORT | changes), "data": self.data, "best": self.root / "best.yaml",
-            "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live,
+            "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live, "health": self.health,
         }  # fmt: skip
         return [f"--{name}={value}" for name, value in options.items()]
 
@@ -114,7 +119,7 @@ class Train:
         """All files of the model and of the metrics."""
         return {
             str(path.relative_to(self.root)): path.read_bytes()
-            for folder in (self.model, self.live)
+            for folder in (self.model, self.live.parent)
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
@@ -293,7 +298,7 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
     if labels := other.pop("labels", None):
         folder = tmp_path / "other labels"
         folder.mkdir()
-        for name in ("train.jsonl", "validation.jsonl"):
+        for name in ("train.jsonl", "validation.jsonl", "expected.json"):
             (folder / name).write_bytes((train.data / name).read_bytes())
         (folder / "labels.json").write_text(json.dumps(labels))
         train.data = folder
