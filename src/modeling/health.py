@@ -1,7 +1,7 @@
 """Health rules: whether a training is to be trusted, told from its history and a few facts; pure functions.
 
-Each rule grades one thing: ok, warning, red_flag, or not_applicable where the run says nothing of it. The history is the
-log of transformers' Trainer, an entry per optimizer step (`loss`, `grad_norm`) and one per evaluation (`eval_loss`,
+Each rule grades one thing: ok, warning, red_flag, or not_applicable where the run says nothing of it. The history is
+the log of transformers' Trainer, an entry per optimizer step (`loss`, `grad_norm`) and one per evaluation (`eval_loss`,
 `eval_primary`, `eval_*`). What the wall clock says is no figure here: equal runs are judged by equal files.
 """
 
@@ -226,7 +226,7 @@ RULES: dict[str, Rule] = {
 
 
 def judge(history: History, facts: Facts, params: HealthParams, rules: Sequence[str] = tuple(RULES)) -> dict[str, Any]:
-    """Applies rules to a run; returns what metrics/health.json holds: the worst status, and the finding of each rule."""
+    """Applies rules to a run; returns what metrics/health.json holds: the worst status, and what each rule found."""
     found = {name: RULES[name](history, facts, params) for name in rules}
     worst = max((finding.status for finding in found.values()), key=STATUSES.index)
     return {"status": worst, "rules": {name: _as_json(finding) for name, finding in found.items()}}

@@ -10,7 +10,7 @@ from src.modeling import checkpoint
 from src.modeling.batches import encode
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
-from src.modeling.predict import ready, run
+from src.modeling.predict import predict, ready, run
 from src.records import Example
 
 
@@ -27,8 +27,8 @@ def difference(
     """
     saved = checkpoint.load(folder, trust_remote_code=trust_remote_code)
     if isinstance(model, Matcher) or isinstance(saved, Matcher):
-        equal = type(model) is type(saved) and all(model.predict(row) == saved.predict(row) for row in examples)
-        return 0.0 if equal else math.inf
+        before, after = (predict(made, examples, len(examples)) for made in (model, saved))
+        return 0.0 if before == after else math.inf
     ready(saved, model.model.device.type)
     one, other = (run(made, encode(made, examples), len(examples)) for made in (model, saved))
     pairs = [pair for task in one for pair in zip(one[task], other[task], strict=True)]

@@ -70,11 +70,10 @@ def main() -> None:
     set_seed(params.seed)
     if chosen.mode == "zero_shot":
         known = {name: read_json(arguments.data / f"{name}.json") for name in ("idioms", "label_words")}
-        asked = zero_shot.create(encoder, labels, train, chosen, **known)
-        check(asked, validation, chosen)
-        _measure(
-            asked, validation, chosen, _facts(encoder, asked, train, validation, chosen, arguments.data), arguments
-        )
+        unlearnt = zero_shot.create(encoder, labels, train, chosen, **known)
+        check(unlearnt, validation, chosen)
+        facts = _facts(encoder, unlearnt, train, validation, chosen, arguments.data)
+        _measure(unlearnt, validation, chosen, facts, arguments)
         return
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
@@ -115,9 +114,7 @@ def main() -> None:
         }
         write_json(arguments.environment, environment)
         _judge(model, validation, result.history, watch, chosen, arguments)
-        shutil.rmtree(
-            state, ignore_errors=True
-        )  # kept where a red flag fails the stage: judged anew, it need not train
+        shutil.rmtree(state, ignore_errors=True)  # not where a red flag fails the stage: it may be judged otherwise
 
 
 def _live(folder: Path) -> Live:

@@ -100,7 +100,8 @@ class Train:
         (self.root / "best.yaml").write_text(best, encoding="utf-8")
         options = {
             "params": self.params_file(SHORT | changes), "data": self.data, "best": self.root / "best.yaml",
-            "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live, "health": self.health,
+            "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live,
+            "health": self.health,
         }  # fmt: skip
         return [f"--{name}={value}" for name, value in options.items()]
 
