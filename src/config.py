@@ -106,8 +106,8 @@ class HealthParams(Section):
         ):
             if lower > upper:
                 raise ValueError(
-                    f"train.health.{key}_red_flag contradicts train.health.{key}_warning: what is a red flag must be a "
-                    "warning too"
+                    f"train.health.{key}_red_flag contradicts train.health.{key}_warning: a red flag must lie at the "
+                    "warning or beyond it, and the low end of a range below its high end"
                 )
         return self
 

@@ -27,11 +27,11 @@ def difference(
     """
     saved = checkpoint.load(folder, trust_remote_code=trust_remote_code)
     if isinstance(model, Matcher) or isinstance(saved, Matcher):
-        before, after = (predict(made, examples, len(examples)) for made in (model, saved))
-        return 0.0 if before == after else math.inf
+        one, other = (predict(made, examples, len(examples)) for made in (model, saved))
+        return 0.0 if one == other else math.inf
     ready(saved, model.model.device.type)
-    one, other = (run(made, encode(made, examples), len(examples)) for made in (model, saved))
-    pairs = [pair for task in one for pair in zip(one[task], other[task], strict=True)]
-    if any(a.shape != b.shape for a, b in pairs):
+    logits = (run(made, encode(made, examples), len(examples)) for made in (model, saved))
+    before, after = ([window for windows in of_tasks.values() for window in windows] for of_tasks in logits)
+    if [window.shape for window in before] != [window.shape for window in after]:
         return math.inf
-    return float(np.max([np.abs(a - b).max() for a, b in pairs]))
+    return float(np.max([np.abs(a - b).max() for a, b in zip(before, after, strict=True)]))  # NaN if one of them is

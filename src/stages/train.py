@@ -114,7 +114,7 @@ def main() -> None:
         }
         write_json(arguments.environment, environment)
         _judge(model, validation, result.history, watch, chosen, arguments)
-        shutil.rmtree(state, ignore_errors=True)  # not where a red flag fails the stage: it may be judged otherwise
+        shutil.rmtree(state, ignore_errors=True)  # not where a red flag fails the stage: it may yet be judged otherwise
 
 
 def _live(folder: Path) -> Live:
