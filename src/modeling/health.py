@@ -46,7 +46,7 @@ class Finding:
     """What one rule says of a run; the same keys in metrics/health.json."""
 
     status: str
-    figures: Mapping[str, float | bool | None]
+    figures: Mapping[str, float | bool]
     thresholds: Mapping[str, float | Sequence[float]]
     message: str
 
@@ -234,8 +234,7 @@ def judge(history: History, facts: Facts, params: HealthParams, rules: Sequence[
 
 def _as_json(finding: Finding) -> dict[str, Any]:
     """JSON has no word for NaN and infinity; the message says which it was."""
-    figures = {name: value if value is not None and math.isfinite(value) else None
-               for name, value in finding.figures.items()}  # fmt: skip
+    figures = {name: value if math.isfinite(value) else None for name, value in finding.figures.items()}
     return {**asdict(finding), "figures": figures}
 
 
