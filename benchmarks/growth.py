@@ -23,7 +23,8 @@ from src.files import read_yaml, write_yaml
 ALPHABET = range(0x5D0, 0x5EB)  # Hebrew, final forms included
 STAGES = {
     "prepare": "--corpus corpus --out data --statistics data.json",
-    "train": "--data data --best best.yaml --model model --environment environment.json --live live",
+    "train": "--data data --best best.yaml --model model --environment environment.json --live live "
+    "--health health.json",
     "evaluate": "--data data --model model --metrics evaluate.json --predictions predictions --plots plots",
 }
 

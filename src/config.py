@@ -75,6 +75,43 @@ class LoraParams(Section):
     keep_adapter: bool
 
 
+Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class HealthParams(Section):
+    fail_on: Literal["never", "red_flag"]
+    train_loss_red_flag: Annotated[float, Field(gt=0)]
+    train_loss_warning: Annotated[float, Field(gt=0)]
+    train_loss_low_warning: Annotated[float, Field(ge=0)]
+    loss_ratio_red_flag: Annotated[float, Field(gt=0)]
+    loss_ratio_warning: Annotated[float, Field(gt=0)]
+    loss_rise_red_flag: Annotated[float, Field(gt=0)]
+    oscillation_warning: Annotated[float, Field(gt=0, le=1)]
+    gradient_norm_red_flag: Bounds
+    gradient_norm_warning: Bounds
+    expected_red_flag: Annotated[float, Field(ge=0, le=1)]
+    expected_warning: Annotated[float, Field(ge=0, le=1)]
+    memory_warning: Annotated[float, Field(gt=0, le=1)]
+    reload_red_flag: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "HealthParams":
+        for key, lower, upper in (
+            ("train_loss", self.train_loss_warning, self.train_loss_red_flag),
+            ("loss_ratio", self.loss_ratio_warning, self.loss_ratio_red_flag),
+            ("gradient_norm", self.gradient_norm_red_flag[0], self.gradient_norm_warning[0]),
+            ("gradient_norm", self.gradient_norm_warning[0], self.gradient_norm_warning[1]),
+            ("gradient_norm", self.gradient_norm_warning[1], self.gradient_norm_red_flag[1]),
+            ("expected", self.expected_red_flag, self.expected_warning),
+        ):
+            if lower > upper:
+                raise ValueError(
+                    f"train.health.{key}_red_flag contradicts train.health.{key}_warning: a red flag must lie at the "
+                    "warning or beyond it, and the low end of a range below its high end"
+                )
+        return self
+
+
 class TrainParams(Section):
     mode: Literal["full", "frozen", "lora", "zero_shot"]
     freeze_layers: Annotated[int, Field(ge=0)]
@@ -107,6 +144,7 @@ class TrainParams(Section):
     pin_memory: bool | None
     tf32: bool | None
     deterministic: bool
+    health: HealthParams
     trainer: dict[str, Any]
 
     @model_validator(mode="after")
@@ -143,6 +181,11 @@ class TrainParams(Section):
         if not isinstance(overrides, dict):
             raise UserError(f"{source}: a mapping of keys of train is expected, not {overrides!r}")
         return parse(TrainParams, {**self.model_dump(), **overrides}, source)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that changes what is learnt: `health` judges it afterwards."""
+        return self.model_dump(exclude={"health"})
 
 
 Choice = bool | int | float | str | None

@@ -166,6 +166,7 @@ def test_a_value_inside_a_value_is_named_with_its_place(
         ("train.lr_scheduler", "lineer", ["linear", "cosine"]),
         ("train.precision", "fp8", ["auto", "fp32", "bf16", "fp16"]),
         ("train.class_weights", "balance", ["balanced"]),
+        ("train.health.fail_on", "warning", ["never", "red_flag"]),
         ("evaluate.lexicon", "completed", ["none", "complete", "restrict"]),
         ("train.pooling", "meen", ["first", "mean", "max", "attention"]),
     ],
@@ -199,6 +200,15 @@ def test_a_name_that_is_not_legal_is_met_with_those_that_are(
         ({"train.lora.r": 4}, ["train.lora.r: 4", "train.mode: full"]),
         ({"train.lora.keep_adapter": True, "train.mode": "frozen"}, ["train.lora.keep_adapter", "train.mode: frozen"]),
         ({"train.separate_encoders": True, "train.mode": "frozen"}, ["train.separate_encoders", "train.mode: frozen"]),
+        (
+            {"train.health.train_loss_warning": 11.0},
+            ["train.health.train_loss_red_flag", "train.health.train_loss_warning"],
+        ),
+        (
+            {"train.health.gradient_norm_warning": [1e-9, 100.0]},
+            ["train.health.gradient_norm_red_flag", "train.health.gradient_norm_warning"],
+        ),
+        ({"train.health.expected_red_flag": 0.9}, ["train.health.expected_red_flag", "train.health.expected_warning"]),
         ({"hpo.mode": "search", "train.mode": "zero_shot"}, ["hpo.mode: search", "train.mode: zero_shot"]),
         ({"hpo.mode": "tuned", "train.mode": "zero_shot"}, ["hpo.mode: tuned", "train.mode: zero_shot"]),
         ({"hpo.mode": "search", "hpo.space": {"mode": ["full", "zero_shot"]}}, ["hpo.space.mode: zero_shot"]),

@@ -34,7 +34,8 @@ def ran(output: str) -> list[str]:
 def test_the_pipeline_leaves_data_model_metrics_and_predictions(project: Path) -> None:
     for path in (
         "data/prepared/train.jsonl", "metrics/data.json", "metrics/hpo/best.yaml", "models/current/model.safetensors",
-        "models/environment.json", "metrics/train/metrics.json", "metrics/evaluate.json", "metrics/plots/groups",
+        "models/environment.json", "metrics/train/metrics.json", "metrics/health.json", "metrics/evaluate.json",
+        "metrics/plots/groups",
     ):  # fmt: skip
         assert (project / path).exists(), path
     assert len(read_predictions(project / "metrics/predictions/test.jsonl")) > 0

@@ -2,29 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
+from src.analysis.majority import MAJORITY, Baseline, Rows, Splits, each, no_answer
 from src.lexicon import Lexicon
 from src.records import Example, Prediction
 from src.tasks import cls, evidence, span
 from src.tasks.alignment import searched_text
 from src.words import spans_of, split_words, tags_of
 
-Splits = Mapping[str, Sequence[Example]]
-Rows = dict[str, list[Prediction]]
 SENTENCE = re.compile(r"\S.*?(?:[.!?…]+(?=\s)|(?=\n)|\s*\Z)", re.DOTALL)
-
-Baseline = Callable[[Sequence[Example], Splits, Sequence[str]], Rows]
-
-
-def majority_label(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts the most frequent label of train, with the shares of train as probabilities."""
-    counts = Counter(example.label for example in train if example.label is not None)
-    shares = [counts[label] / counts.total() for label in labels]
-    return _each(splits, lambda example: cls.prediction(example, labels, shares))
 
 
 def tfidf(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
@@ -53,13 +43,6 @@ def _text(example: Example) -> str:
     return f"{example.text} {example.text_pair or ''}"
 
 
-def majority_tag(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts the most frequent tag of train for every word."""
-    counts = Counter(tag for example in train for tag in example.tags or [])
-    tag = counts.most_common(1)[0][0]
-    return _each(splits, lambda example: span.prediction(example, [tag] * len(example.tokens or []), None))
-
-
 def lexicon(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
     """Marks every span of words that was marked in train, the longest at each word, from first word to last."""
     forms: dict[tuple[str, ...], Counter[str]] = {}
@@ -68,7 +51,7 @@ def lexicon(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> 
             forms.setdefault(tuple((example.tokens or [])[first:end]), Counter())[label] += 1
     kinds = {form: found.most_common(1)[0][0] for form, found in forms.items()}
     longest = max(map(len, kinds), default=0)
-    return _each(splits, lambda example: span.prediction(example, _marked(example.tokens or [], kinds, longest), None))
+    return each(splits, lambda example: span.prediction(example, _marked(example.tokens or [], kinds, longest), None))
 
 
 def lexicon_canonical(idioms: Sequence[str], train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
@@ -82,20 +65,7 @@ def lexicon_canonical(idioms: Sequence[str], train: Sequence[Example], splits: S
         spans = [(first, end, kind) for first, end, _ in matcher.find(words)]
         return span.prediction(example, tags_of(spans, len(words)), None)
 
-    return _each(splits, predict)
-
-
-def majority_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts no answer if that is what most rows of train have, else the whole text."""
-    answers = [example.answers for example in train if example.answers is not None]
-    if 2 * sum(not found for found in answers) >= len(answers):
-        return no_answer(train, splits, labels)
-    return _each(splits, lambda example: evidence.prediction(example, [0, len(searched_text(example))]))
-
-
-def no_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts no answer; where many questions have none, hard to beat."""
-    return _each(splits, lambda example: evidence.prediction(example, None))
+    return each(splits, predict)
 
 
 def sentence_overlap(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
@@ -117,16 +87,12 @@ def sentence_overlap(train: Sequence[Example], splits: Splits, labels: Sequence[
         best = max(shared, key=lambda span: shared[span], default=None)
         return evidence.prediction(example, list(best) if best and shared[best] else None)
 
-    return _each(splits, predict)
+    return each(splits, predict)
 
 
 def _words(text: str) -> set[str]:
     words = (text[start:end].lower() for start, end in split_words(text))
     return {word for word in words if word[0].isalnum()}
-
-
-def _each(splits: Splits, predict: Callable[[Example], Prediction]) -> Rows:
-    return {split: [predict(example) for example in examples] for split, examples in splits.items()}
 
 
 def _marked(words: Sequence[str], kinds: dict[tuple[str, ...], str], longest: int) -> list[str]:
@@ -142,9 +108,9 @@ def _marked(words: Sequence[str], kinds: dict[tuple[str, ...], str], longest: in
 
 
 BASELINES: dict[str, dict[str, Baseline]] = {
-    "cls": {"majority": majority_label, "tfidf": tfidf},
-    "span": {"majority": majority_tag, "lexicon": lexicon},
-    "evidence": {"majority": majority_answer, "no_answer": no_answer, "overlap": sentence_overlap},
+    "cls": {"majority": MAJORITY["cls"], "tfidf": tfidf},
+    "span": {"majority": MAJORITY["span"], "lexicon": lexicon},
+    "evidence": {"majority": MAJORITY["evidence"], "no_answer": no_answer, "overlap": sentence_overlap},
 }
 
 

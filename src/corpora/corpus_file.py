@@ -90,7 +90,7 @@ class Corpus(Section):
         unseen_groups: groups held out whole when prepare splits afresh.
         canonical_idioms: `group` where each group is an idiom in its dictionary form, or a file with one a line.
         zero_shot: null: texts can be labelled by a model that has learnt to, only.
-        expected: {task: {metric: [low, high]}} of fine-tuned base encoders.
+        expected: {task: {metric: [low, high]}} of fine-tuned base encoders, on groups that train has seen.
         fetch: the command that brings the data files.
     """
 

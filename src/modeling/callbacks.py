@@ -5,7 +5,7 @@ from typing import Any
 from dvclive import Live
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-NOISE = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "train_loss", "epoch")
+NOISE = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "train_loss", "epoch", "peak_memory_mib")
 
 
 class LiveCallback(TrainerCallback):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from transformers import PreTrainedModel
 
@@ -136,3 +137,10 @@ def peak_memory_mib() -> float:
         return float(round(torch.cuda.max_memory_allocated() / 2**20, 1))
     unit = 1 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes on macOS, in KiB elsewhere
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+
+
+def memory_mib() -> float:
+    """Returns the memory of the device that `peak_memory_mib` is measured on, in MiB."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.get_device_properties(0).total_memory / 2**20)
+    return float(psutil.virtual_memory().total / 2**20)

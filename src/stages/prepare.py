@@ -46,6 +46,7 @@ def main() -> None:
         for name in SPLITS:
             write_examples(folder / f"{name}.jsonl", (row.example for row in rows if row.split == name))
         write_json(folder / "labels.json", corpus.labels)
+        write_json(folder / "expected.json", corpus.expected)
         write_json(folder / "idioms.json", idioms)
         write_json(folder / "label_words.json", corpus.zero_shot.model_dump() if corpus.zero_shot else None)
     write_json(

@@ -16,12 +16,10 @@ from src.analysis.baselines import (
     baselines,
     lexicon,
     lexicon_canonical,
-    majority_answer,
-    majority_label,
-    majority_tag,
     sentence_overlap,
     tfidf,
 )
+from src.analysis.majority import majority_answer, majority_label, majority_tag
 from src.corpora import corpus_file
 from src.files import read_json
 from src.records import SPLITS, Example, Prediction, read_examples

@@ -82,7 +82,7 @@ def killed_after(epoch: int, best: int | None = None) -> Callable[[], None]:
         LiveCallback.on_save = on_save  # type: ignore[method-assign]
         if best is not None:
             scores = iter([1.0 if number == best else 0.0 for number in range(1, 9)])
-            fit.validation_scores = lambda *_: {"primary": next(scores)}
+            fit.validation_scores = lambda *_: dict.fromkeys(("primary", "f1_macro"), next(scores))
 
     return patch
 
@@ -109,7 +109,7 @@ class Project:
             "hpo": {"data": self.root / "data/prepared", "tuned": self.root / "tuned.yaml", "out": out / "metrics/hpo"},
             "train": {"data": self.root / "data/prepared", "best": self.root / "best.yaml",
                       "model": out / "models/current", "environment": out / "models/environment.json",
-                      "live": out / "metrics/train"},
+                      "live": out / "metrics/train", "health": out / "metrics/health.json"},
             "evaluate": {"model": self.root / "models/current", "data": self.root / "data/prepared",
                          "metrics": out / "metrics/evaluate.json", "predictions": out / "metrics/predictions",
                          "plots": out / "metrics/plots"},
@@ -147,7 +147,7 @@ class Project:
         return {str(path.relative_to(self.out)): path.read_bytes() for path in found if path.is_file()}
 
 
-TRAINED = ("models/current", "metrics/train")
+TRAINED = ("models/current", "metrics/train", "metrics/health.json")
 EVALUATED = ("metrics/evaluate.json", "metrics/predictions", "metrics/plots")
 
 
@@ -175,7 +175,7 @@ def few(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyte
     for name, count in (("train", 24), ("validation", 12), ("test", 8), ("unseen", 8)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "idioms.json"):
+    for name in ("labels.json", "expected.json", "idioms.json"):
         shutil.copy(prepared / name, folder)
     return folder
 

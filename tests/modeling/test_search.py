@@ -95,8 +95,9 @@ def test_changed_settings_never_meet_old_trials(change: dict[str, Any], job: Mak
     assert before.study_name(before.params.hpo.space) != after.study_name(after.params.hpo.space)
 
 
-def test_the_number_of_trials_and_workers_is_no_setting_of_a_study(job: MakeJob) -> None:
-    before, after = job(), job({"hpo.n_trials": 50, "hpo.workers": 2, "seed": 5})
+def test_the_number_of_trials_and_workers_and_the_thresholds_of_health_are_no_settings_of_a_study(job: MakeJob) -> None:
+    judged = {"train.health.loss_ratio_red_flag": 9.0}
+    before, after = job(), job({"hpo.n_trials": 50, "hpo.workers": 2, "seed": 5, **judged})
     assert before.study_name(before.params.hpo.space) == after.study_name(after.params.hpo.space)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
-from src.files import read_json
+from src.files import read_json, write_json
 from src.modeling import tiny
 from src.records import Example, read_predictions, write_examples
 from tests.conftest import Command, Ended, ParamsFile
@@ -38,6 +38,7 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
     for name in ("labels.json", "idioms.json", "label_words.json"):
         shutil.copy(prepared / name, folder)
+    write_json(folder / "expected.json", {"cls": {"f1_macro": [0.1, 0.2]}, "span": {"span_f1": [0.9, 1.0]}})
     return folder
 
 
@@ -66,7 +67,7 @@ def train(
         params = params_file({"model": str(encoder), **SHORT, **changes})
         return command(
             "stages.train", f"--params={params}", f"--data={data}", "--best=best.yaml", "--model=models/current",
-            "--environment=models/environment.json", "--live=metrics/train",
+            "--environment=models/environment.json", "--live=metrics/train", "--health=metrics/health.json",
         )  # fmt: skip
 
     return call
@@ -86,6 +87,15 @@ def evaluate(command: Command, params_file: ParamsFile, data: Path) -> Callable[
         return read_json(Path("metrics/evaluate.json"))
 
     return call
+
+
+def graded() -> dict[str, list[str]]:
+    """The health rules of each status, but of those that are not applicable."""
+    found: dict[str, list[str]] = {}
+    for name, rule in read_json(Path("metrics/health.json"))["rules"].items():
+        if rule["status"] != "not_applicable":
+            found.setdefault(rule["status"], []).append(name)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -109,6 +119,11 @@ def test_whatever_the_mode_a_plain_checkpoint_is_saved_and_the_share_that_learnt
     assert not info["missing_keys"]
     assert not info["unexpected_keys"]
     assert 0 < read_json(Path("models/environment.json"))["trainable_share"] < 0.4
+    health = read_json(Path("metrics/health.json"))["rules"]
+    assert health["reload"]["figures"] == {"difference": 0.0}
+    assert health["finite_loss"]["status"] == "ok"
+    frozen = changes.get("train.mode") == "frozen"
+    assert health["expected"]["status"] == ("not_applicable" if frozen else "red_flag"), "24 rows teach it little"
     assert pipeline("token-classification", model="models/current")(["הוא ישב על הגדר."])
     assert "span_f1" in evaluate({"task": "span"})["span"]["test"]
 
@@ -116,7 +131,9 @@ def test_whatever_the_mode_a_plain_checkpoint_is_saved_and_the_share_that_learnt
 def test_zero_shot_spans_are_those_of_the_baseline_in_all_that_follows(
     train: Run, evaluate: Run, command: Command
 ) -> None:
-    assert train({"task": "span", "model": "tiny", "train.mode": "zero_shot"}).status == 0
+    fail_on = {"train.health.fail_on": "red_flag"}
+    assert train({"task": "span", "model": "tiny", "train.mode": "zero_shot", **fail_on}).status == 0
+    assert graded() == {"ok": ["majority", "memory", "reload"]}
     assert [path.name for path in Path("models/current").iterdir()] == ["idioms.json"]
     assert read_json(Path("models/environment.json"))["steps"] == 0
     assert read_json(Path("metrics/train/metrics.json"))["best"]["primary"] > 0.8
@@ -134,6 +151,8 @@ def test_zero_shot_labels_come_with_probabilities_in_all_that_follows(
     train: Run, evaluate: Run, command: Command
 ) -> None:
     assert train({"task": "cls", "train.mode": "zero_shot"}).status == 0
+    assert sorted(rule for rules in graded().values() for rule in rules) == ["majority", "memory", "reload"]
+    assert "reload" in graded()["ok"]
     environment = read_json(Path("models/environment.json"))
     assert environment["trainable_share"] == 0
     assert environment["samples_per_second"] > 0

@@ -7,6 +7,7 @@ import csv
 import gc
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,10 +23,12 @@ from transformers import BertConfig, pipeline
 from src.files import read_json
 from src.modeling import checkpoint, tiny
 from src.modeling.callbacks import LiveCallback
+from src.modeling.health import RULES, STATUSES
 from src.modeling.predict import predict
 from src.records import Example, read_examples, write_examples
 from src.tasks import validation_scores
 from tests.conftest import ROOT, Ended, ParamsFile, Stage
+from tests.rows import LABELS
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 SHORT = {
@@ -35,7 +38,7 @@ SHORT = {
 ENVIRONMENT = {
     "python", "torch", "transformers", "accelerate", "platform", "device", "precision", "setup", "trainable_share",
     "micro_batch_size", "gradient_accumulation_steps", "learning_rate", "steps", "seconds", "samples_per_second",
-    "peak_memory_mib",
+    "peak_memory_mib", "epochs",
 }  # fmt: skip
 KILLED = f"""
 import os, signal
@@ -65,7 +68,8 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    (folder / "labels.json").write_bytes((prepared / "labels.json").read_bytes())
+    for name in ("labels.json", "expected.json"):
+        (folder / name).write_bytes((prepared / name).read_bytes())
     return folder
 
 
@@ -91,11 +95,16 @@ class Train:
     def live(self) -> Path:
         return self.root / "metrics" / "train"
 
+    @property
+    def health(self) -> Path:
+        return self.root / "metrics" / "health.json"
+
     def arguments(self, changes: dict[str, Any], best: str) -> list[str]:
         (self.root / "best.yaml").write_text(best, encoding="utf-8")
         options = {
             "params": self.params_file(SHORT | changes), "data": self.data, "best": self.root / "best.yaml",
             "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live,
+            "health": self.health,
         }  # fmt: skip
         return [f"--{name}={value}" for name, value in options.items()]
 
@@ -114,7 +123,7 @@ class Train:
         """All files of the model and of the metrics."""
         return {
             str(path.relative_to(self.root)): path.read_bytes()
-            for folder in (self.model, self.live)
+            for folder in (self.model, self.live.parent)
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
@@ -182,6 +191,99 @@ def test_the_environment_says_with_what_and_at_what_cost(train: Train) -> None:
     assert environment["precision"] in ("fp32", "bf16", "fp16")
     for name in ("seconds", "samples_per_second", "peak_memory_mib"):
         assert environment[name] > 0
+
+
+def test_the_costs_of_each_epoch_are_listed(train: Train) -> None:
+    train({"train.epochs": 2})
+    epochs = train.environment()["epochs"]
+    assert [found["epoch"] for found in epochs] == [1.0, 2.0]
+    assert all(found["samples_per_second"] > 0 and found["peak_memory_mib"] > 0 for found in epochs)
+
+
+def test_every_health_rule_is_judged(train: Train) -> None:
+    ended = train({"train.epochs": 2})
+    found = read_json(train.health)
+    assert found["rules"].keys() == RULES.keys()
+    assert all(rule.keys() == {"status", "figures", "thresholds", "message"} for rule in found["rules"].values())
+    assert found["status"] == max((rule["status"] for rule in found["rules"].values()), key=STATUSES.index)
+    assert found["rules"]["reload"]["figures"] == {"difference": 0.0}
+    assert found["rules"]["loss_trend"]["status"] == "not_applicable", "six steps are no trend"
+    best = read_json(train.live / "metrics.json")["best"]
+    assert found["rules"]["majority"]["figures"] == {"f1_macro": best["primary"]}
+    assert ended.out.splitlines()[-1].startswith("health ")
+
+
+def test_the_majority_is_that_of_the_baseline_on_validation(train: Train) -> None:
+    train({"task": "cls+span"})
+    validation, learnt = (read_examples(train.data / f"{name}.jsonl") for name in ("validation", "train"))
+    most = max(LABELS, key=[row.label for row in learnt].count)
+    right = [row.label == most for row in validation]
+    f1 = 2 * sum(right) / (len(right) + sum(right)) / len(LABELS)  # that of the other label is 0
+    assert read_json(train.health)["rules"]["majority"]["thresholds"] == {"f1_macro": f1, "span_f1": 0.0}
+
+
+def expecting(train: Train, folder: Path, expected: dict[str, Any]) -> None:
+    """Gives the data a corpus that expects this."""
+    shutil.copytree(train.data, folder)
+    (folder / "expected.json").write_text(json.dumps(expected))
+    train.data = folder
+
+
+def test_the_range_of_the_corpus_says_nothing_of_weights_that_were_random(train: Train, tmp_path: Path) -> None:
+    expecting(train, tmp_path / "data", {"cls": {"f1_macro": [0.9, 1.0]}, "span": {"span_f1": [0.9, 1.0]}})
+    train()
+    found = read_json(train.health)["rules"]["expected"]
+    assert found["status"] == "not_applicable"
+    assert "fine-tuned" in found["message"]
+
+
+def test_a_range_of_a_metric_that_is_none_is_refused_before_training(train: Train, tmp_path: Path) -> None:
+    expecting(train, tmp_path / "data", {"cls": {"f1": [0.9, 1.0]}})
+    refused(train(), train, "expected.cls", "corpus.yaml", "'f1'", "f1_macro")
+
+
+RED = {"train.health.train_loss_red_flag": 1e-6, "train.health.train_loss_warning": 1e-6}
+
+
+def test_a_red_flag_is_told_and_is_no_failure_unless_it_is_said_to_be(train: Train) -> None:
+    ended = train(RED)
+    assert ended.status == 0
+    assert read_json(train.health)["status"] == "red_flag"
+    assert [line.split(":")[0] for line in ended.out.splitlines()].count("red flag train_loss") == 1
+    assert "red_flag: train_loss" in ended.out.splitlines()[-1]
+    assert not any((train.root / ".checkpoints").glob("*"))
+
+
+def test_a_red_flag_that_fails_the_stage_leaves_everything_written_and_is_judged_anew_from_its_best_epoch(
+    train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failing = {**RED, "train.health.fail_on": "red_flag", "train.epochs": 2}
+    train.at(tmp_path / "failed")
+    ended = train(failing)
+    assert ended.status == 2
+    last = ended.err.strip().splitlines()[-1]
+    assert last.startswith("error: train.health.fail_on: red_flag, and the run has train_loss")
+    assert str(train.health) in last
+    judged, written = read_json(train.health), train.written()
+    assert judged["rules"]["train_loss"]["status"] == "red_flag"
+    assert checkpoint.load(train.model).labels == {"cls": list(LABELS)}
+    assert train.environment().keys() == ENVIRONMENT
+
+    shutil.rmtree(train.live.parent)  # as DVC does before a stage is run again
+    steps: list[int] = []
+    logged = LiveCallback.on_log
+
+    def counted(self: LiveCallback, args: Any, state: Any, control: Any, logs: Any = None, **options: Any) -> None:
+        steps.extend([state.global_step] if "grad_norm" in logs else [])
+        logged(self, args, state, control, logs, **options)
+
+    monkeypatch.setattr(LiveCallback, "on_log", counted)
+    assert train({"train.epochs": 2}).status == 0
+    assert 1 not in steps
+    assert not any((train.root / ".checkpoints").glob("*"))
+    again = train.written()
+    assert again.pop("metrics/health.json") != written.pop("metrics/health.json")
+    assert again == written
 
 
 def test_without_a_learning_rate_tiny_has_its_own(train: Train) -> None:
@@ -293,7 +395,7 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
     if labels := other.pop("labels", None):
         folder = tmp_path / "other labels"
         folder.mkdir()
-        for name in ("train.jsonl", "validation.jsonl"):
+        for name in ("train.jsonl", "validation.jsonl", "expected.json"):
             (folder / name).write_bytes((train.data / name).read_bytes())
         (folder / "labels.json").write_text(json.dumps(labels))
         train.data = folder
