@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokenizers import BertWordPieceTokenizer
+
 from src import config
 from src.config import TrainParams
 from src.records import Example
@@ -33,20 +35,20 @@ def params(**changes: object) -> TrainParams:
 
 
 def base_sized(rows: list[Example], chosen: TrainParams) -> Checkpoint:
-    """BERT-base's size with random weights: 12 layers of width 768, 52,000 embeddings; says nothing of quality."""
-    from transformers import AutoModelForSequenceClassification, BertConfig, set_seed  # here: growth must stay small,
+    """BERT-base's size with random weights; says nothing of quality."""
+    from transformers import PreTrainedTokenizerFast  # here: growth must stay small, for a process that it starts
 
-    from src.modeling import hardware, tiny  # for a process that it starts counts its memory as its own at first
+    from benchmarks import stock  # counts its memory as its own at first
+    from src.modeling import hardware
     from src.modeling.checkpoint import Checkpoint
 
-    tokenizer = tiny.tokenizer(rows)
-    tokenizer.model_max_length = 128
-    shape = BertConfig(
-        vocab_size=52_000, pad_token_id=tokenizer.pad_token_id, id2label=dict(enumerate(LABELS["cls"])),
-        label2id={label: i for i, label in enumerate(LABELS["cls"])},
+    learnt = BertWordPieceTokenizer(strip_accents=False, lowercase=False)
+    learnt.train_from_iterator([row.text for row in rows], vocab_size=16_000, show_progress=False)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=learnt._tokenizer, model_max_length=128, pad_token="[PAD]", unk_token="[UNK]",
+        cls_token="[CLS]", sep_token="[SEP]",
     )  # fmt: skip
-    set_seed(0)
-    model = AutoModelForSequenceClassification.from_config(shape)
+    model = stock.base_sized(LABELS["cls"])
     return Checkpoint(model, tokenizer, LABELS, 128, precision=hardware.precision(chosen, model))
 
 
