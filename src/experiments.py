@@ -22,7 +22,7 @@ from scmrepo.exceptions import SCMError
 
 from src.analysis import compare
 from src.analysis.compare import Run
-from src.errors import UserError
+from src.errors import UserError, unknown_name
 
 PARAMS = "params.yaml"
 METRICS = "metrics/evaluate.json"
@@ -203,6 +203,36 @@ def changed_stages() -> list[str]:
             return sorted(repo.status())
     except (DvcException, SCMError, OSError) as error:
         raise UserError(f"DVC cannot say whether the results are up to date: {error}") from error
+
+
+def commit_of(name: str) -> str:
+    """Returns the commit of an experiment's name, or of a revision of Git.
+
+    Raises:
+        UserError: this is no DVC repository, or there is no such name.
+    """
+    try:
+        with Repo() as repo:
+            known = [found for names in repo.experiments.ls(all_commits=True).values() for found, _ in names]
+            try:
+                return str(resolve_rev(repo.scm, name))
+            except (DvcException, SCMError) as error:
+                raise unknown_name("experiment or revision", name, [*known, "a revision of Git"]) from error
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(f"DVC cannot look up experiments: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Returns where DVC keeps what it has versions of.
+
+    Raises:
+        UserError: this is no DVC repository.
+    """
+    try:
+        with Repo() as repo:
+            return Path(repo.cache.local.path)
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(f"DVC cannot say where its cache is: {error}") from error
 
 
 @contextmanager
