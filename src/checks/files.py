@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from dvc_data.hashfile.build import build
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs import MemoryFileSystem, localfs
 
 from src.checks.finding import Finding, NotApplicableError, verdict
-from src.checks.subject import DATA, LOCK, PATHS, Subject
+from src.checks.subject import DATA, LOCK, PATHS, STAGES, Entry, Subject
 
-STAGES = ("prepare", "hpo", "train", "evaluate")
 TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"
 
 
@@ -20,7 +18,7 @@ def files(subject: Subject) -> Finding:
     if subject.root is not None and not (subject.root / LOCK).exists():
         return Finding("red_flag", f"{LOCK} is not there, so no stage has run: dvc repro")
     lacking = [f"stage {name} has not run: dvc repro" for name in STAGES if name not in subject.stages]
-    outs = {out["path"]: out for stage in subject.stages.values() for out in stage.get("outs", [])}
+    outs = {out.path: out for stage in subject.stages.values() for out in stage.outs}
     if not subject.in_workspace:
         outs = {path: out for path, out in outs.items() if path in PATHS}
     faults = list(_faults(subject, outs))
@@ -36,30 +34,31 @@ def data(subject: Subject) -> Finding:
     deps = [
         dep
         for name in ("train", "evaluate")
-        for dep in subject.stages.get(name, {}).get("deps", [])
-        if dep["path"].startswith(DATA)
+        if name in subject.stages
+        for dep in subject.stages[name].deps
+        if Path(dep.path).is_relative_to(DATA)
     ]
     if not deps:
         raise NotApplicableError("no stage has read data yet")
     subject.path(DATA)
-    found = {dep["path"]: dep for dep in deps}
+    found = {dep.path: dep for dep in deps}
     faults = [f"the model was trained or evaluated on other data: {fault}" for fault in _faults(subject, found)]
     return verdict(
         [*faults, *(["dvc repro trains it on these data"] if faults else [])],
-        f"those that the model was trained and evaluated on ({found[DATA]['md5'][:7]})"
+        f"those that the model was trained and evaluated on ({found[DATA].md5[:7]})"
         if DATA in found
         else "those that the model was trained on",
-        md5={path: dep["md5"] for path, dep in found.items()},
+        md5={path: dep.md5 for path, dep in found.items()},
     )
 
 
-def _faults(subject: Subject, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _faults(subject: Subject, recorded: Mapping[str, Entry]) -> Iterator[str]:
     root = subject.path(LOCK).parent
     for path, entry in recorded.items():
         if not (root / path).exists():
             yield f"{path} is not there"
-        elif (found := md5(root / path)) != entry["md5"]:
-            yield f"{path} is not what {LOCK} names: its hash is {found[:7]}, not {entry['md5'][:7]}"
+        elif (found := md5(root / path)) != entry.md5:
+            yield f"{path} is not what {LOCK} names: its hash is {found[:7]}, not {entry.md5[:7]}"
 
 
 def md5(path: Path) -> str:

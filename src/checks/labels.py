@@ -31,7 +31,7 @@ def labels(subject: Subject) -> Finding:
 
 def _of_data(subject: Subject) -> Labels:
     return tasks.label_sets(
-        tasks.parse(subject.params.task), subject.train, read_json(subject.path(DATA) / "labels.json")
+        tasks.parse(subject.ran_with("task")), subject.train, read_json(subject.path(DATA) / "labels.json")
     )
 
 

@@ -23,7 +23,7 @@ def metrics(subject: Subject) -> Finding:
     recorded = read_json(subject.path(METRICS))
     if not isinstance(recorded, dict):
         raise UserError(f"{METRICS} holds no scores; dvc repro evaluate writes it")
-    samples = subject.params.evaluate.bootstrap_samples
+    samples = subject.ran_with("evaluate.bootstrap_samples")
     computed = {
         task: scores.evaluate(TASKS[task], splits, samples) for task, splits in scores.by_task(subject.rows).items()
     }

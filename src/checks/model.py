@@ -20,7 +20,7 @@ def model(subject: Subject) -> Finding:
     """It loads."""
     from src.modeling.matcher import Matcher
 
-    loaded = subject.load()
+    loaded = subject.loaded
     size = sum(path.stat().st_size for path in subject.model.rglob("*") if path.is_file())
     figures = {"tasks": list(loaded.labels), "bytes": size}
     if isinstance(loaded, Matcher):
@@ -82,18 +82,18 @@ def _predicted(subject: Subject) -> Iterator[Prediction]:
     from src.modeling import hardware
     from src.modeling.predict import predict, ready
 
-    loaded, params = subject.checkpoint, subject.params
-    setup = hardware.choose(params.train)
+    loaded = subject.checkpoint
+    setup = hardware.choose(subject.train_params)
     hardware.apply(setup)
     ready(loaded, setup.device)
-    lexicon = params.evaluate.lexicon
+    lexicon = subject.ran_with("evaluate.lexicon")
     matched = (
         lexicon_canonical(read_json(subject.path(DATA) / "idioms.json"), subject.train, subject.examples, [])
         if lexicon != "none"
         else {}
     )
     for split, examples in subject.examples.items():
-        rows = predict(loaded, examples, params.evaluate.batch_size)
+        rows = predict(loaded, examples, subject.ran_with("evaluate.batch_size"))
         yield from rows if lexicon == "none" else combined(lexicon, rows, matched[split])
 
 

@@ -3,16 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from src.checks.finding import Finding, NotApplicableError, shown, verdict
-from src.checks.subject import DATA, Subject
+from src.checks.finding import Finding, shown, verdict
+from src.checks.subject import Subject
 from src.records import Prediction
 
 
 def predictions(subject: Subject) -> Finding:
     """The predictions can be read, have no id twice, and cover the ids of each split."""
-    rows = subject.read_rows()
-    if not (subject.path(DATA) / "test.jsonl").exists():
-        raise NotApplicableError(f"{len(rows)} rows; {DATA} is not there to compare their ids with")
+    rows = subject.read
     counts = {split: len(examples) for split, examples in subject.examples.items()}
     return verdict(
         _faults(subject, rows),
@@ -30,7 +28,7 @@ def _faults(subject: Subject, rows: list[Prediction]) -> Iterator[str]:
         yield f"{split}: the data have no such split"
     for split, examples in subject.examples.items():
         ids = {example.id for example in examples}
-        for task in subject.params.task.split("+"):
+        for task in subject.ran_with("task").split("+"):
             found = predicted[split, task]
             if lacking := sorted(ids - found):
                 yield f"{task} {split}: {len(lacking)} of {len(ids)} ids are not predicted: {shown(lacking)}"

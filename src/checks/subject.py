@@ -12,9 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ValidationError
+
 from src import config
+from src.analysis import compare
 from src.checks.finding import NotApplicableError
-from src.config import Params
+from src.config import TrainParams
 from src.errors import UserError
 from src.experiments import METRICS, PARAMS, PREDICTIONS
 from src.files import read_yaml
@@ -29,7 +32,27 @@ DATA = "data/prepared"
 MODEL = "models/current"
 HEALTH = "metrics/health.json"
 PATHS = (LOCK, PARAMS, DATA, MODEL, METRICS, PREDICTIONS, HEALTH)  # of a run
+STAGES = ("prepare", "hpo", "train", "evaluate")
 EVALUATED = ("test", "unseen")
+
+
+class Entry(BaseModel):
+    """A file or folder that a stage read or wrote."""
+
+    path: str
+    md5: str = ""
+
+
+class Stage(BaseModel):
+    """What dvc.lock holds of a stage."""
+
+    deps: list[Entry] = []
+    outs: list[Entry] = []
+    params: dict[str, dict[str, Any]] = {}
+
+
+class _Lock(BaseModel):
+    stages: dict[str, Stage]
 
 
 @dataclass(frozen=True)
@@ -60,27 +83,42 @@ class Subject:
         return self.root / relative
 
     @cached_property
-    def stages(self) -> Mapping[str, Any]:
+    def stages(self) -> Mapping[str, Stage]:
         """What dvc.lock says that each stage was last run with, and wrote."""
-        lock = read_yaml(self.path(LOCK))
-        if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
-            raise UserError(f"{LOCK} has no stages; git checkout {LOCK} brings back what it was")
-        return lock["stages"]
+        try:
+            return _Lock.model_validate(read_yaml(self.path(LOCK))).stages
+        except ValidationError as error:
+            raise UserError(f"{LOCK} does not hold stages as DVC writes them; git checkout {LOCK}") from error
+
+    def ran_with(self, key: str) -> Any:
+        """Returns a parameter that the stages ran with: not what params.yaml says by now.
+
+        Raises:
+            NotApplicableError: no stage that has run knows it.
+        """
+        for name in reversed(STAGES):
+            params = compare.flatten(self.stages[name].params.get(PARAMS, {})) if name in self.stages else {}
+            if key in params:
+                return params[key]
+        raise NotApplicableError(f"no stage has run with the parameter {key}")
 
     @cached_property
-    def params(self) -> Params:
-        """The parameters that the stages ran with: not what params.yaml says by now."""
-        found: dict[str, Any] = {}
-        for name in ("prepare", "hpo", "train", "evaluate"):
-            if name not in self.stages:
-                raise NotApplicableError(f"stage {name} has not run")
-            for key, value in self.stages[name].get("params", {}).get(PARAMS, {}).items():
-                section, dot, rest = key.partition(".")
-                if dot:
-                    found.setdefault(section, {})[rest] = value
-                else:
-                    found[key] = value
-        return config.parse(Params, found, self.path(LOCK))
+    def train_params(self) -> TrainParams:
+        """The section `train` that the stages ran with; evaluate has the last word of what both read.
+
+        Raises:
+            NotApplicableError: it is of other code, which has other parameters, or the stages have not run.
+        """
+        if not {"train", "evaluate"} <= self.stages.keys():
+            raise NotApplicableError("the stages train and evaluate have not both run")
+        evaluated = self.stages["evaluate"].params.get(PARAMS, {})
+        overlay = {key.removeprefix("train."): value for key, value in evaluated.items() if key.startswith("train.")}
+        try:
+            return config.parse(
+                TrainParams, {**self.stages["train"].params.get(PARAMS, {}).get("train", {}), **overlay}, Path(LOCK)
+            )
+        except UserError as error:
+            raise NotApplicableError(f"the run is of other code, with other parameters: {error}") from error
 
     @cached_property
     def train(self) -> list[Example]:
@@ -93,6 +131,11 @@ class Subject:
         return {split: rows for split, rows in found.items() if rows}
 
     @cached_property
+    def read(self) -> list[Prediction]:
+        """The predictions of the run."""
+        return read_predictions(self.path(PREDICTIONS))
+
+    @property
     def rows(self) -> list[Prediction]:
         """The predictions of the run.
 
@@ -100,26 +143,13 @@ class Subject:
             NotApplicableError: they are not there, or cannot be read, which the check `predictions` tells.
         """
         try:
-            return self.read_rows()
+            return self.read
         except UserError as error:
             raise NotApplicableError("see predictions") from error
 
-    def read_rows(self) -> list[Prediction]:
-        return read_predictions(self.path(PREDICTIONS))
-
     @cached_property
-    def checkpoint(self) -> Checkpoint | Matcher:
-        """The model.
-
-        Raises:
-            NotApplicableError: it is not there, or cannot be loaded, which the check `model` tells.
-        """
-        try:
-            return self.load()
-        except UserError as error:
-            raise NotApplicableError("see model") from error
-
-    def load(self) -> Checkpoint | Matcher:
+    def loaded(self) -> Checkpoint | Matcher:
+        """The model."""
         if not self.model.is_dir():
             raise NotApplicableError("the model is not there")
         from transformers.utils import logging
@@ -127,5 +157,17 @@ class Subject:
         from src.modeling import checkpoint
 
         logging.disable_progress_bar()
-        allowed = self.root is not None and self.params.train.trust_remote_code
+        allowed = self.root is not None and bool(self.ran_with("train.trust_remote_code"))
         return checkpoint.load(self.model, trust_remote_code=allowed)
+
+    @property
+    def checkpoint(self) -> Checkpoint | Matcher:
+        """The model.
+
+        Raises:
+            NotApplicableError: it is not there, or cannot be loaded, which the check `model` tells.
+        """
+        try:
+            return self.loaded
+        except UserError as error:
+            raise NotApplicableError("see model") from error

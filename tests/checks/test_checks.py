@@ -131,6 +131,11 @@ def written(path: str, text: str) -> Callable[[Path], None]:
     return lambda root: (root / path).write_text(text)
 
 
+def other_code(root: Path) -> None:
+    """A parameter that this code does not know."""
+    (root / LOCK).write_text((root / LOCK).read_text().replace("freeze_layers:", "freeze_blocks:"))
+
+
 def health(status: str) -> Callable[[Path], None]:
     rules = {
         "gradient_norm": {"status": status, "message": "2000.0 at step 7"},
@@ -146,7 +151,7 @@ FAULTS: dict[str, list[Fault]] = {
         (removed(METRICS), "red_flag", f"{METRICS} is not there"),
         (removed(LOCK), "red_flag", "no stage has run: dvc repro"),
         (truncated(WEIGHTS), "red_flag", f"{MODEL} is not what dvc.lock names"),
-        (written(LOCK, "stages: []"), "red_flag", "dvc.lock has no stages"),
+        (written(LOCK, "stages: []"), "red_flag", "dvc.lock does not hold stages as DVC writes them"),
         (written(LOCK, "{"), "red_flag", "dvc.lock is not YAML"),
         (written(LOCK, "stages: {}"), "red_flag", "stage train has not run"),
     ],
@@ -182,6 +187,7 @@ FAULTS: dict[str, list[Fault]] = {
         (with_nan, "red_flag", "scores differ from those of the run's predictions by up to inf"),
         (swapped_labels, "red_flag", "of 17 rows have another gold or prediction"),
         (lines(lambda rows: [swapped(rows[0]), *rows[1:]]), "red_flag", "1 of 17 rows have another gold"),
+        (other_code, "not_applicable", "the run is of other code"),
         (removed(PREDICTIONS), "not_applicable", f"{PREDICTIONS} is not there"),
     ],
     "metrics": [
@@ -192,6 +198,7 @@ FAULTS: dict[str, list[Fault]] = {
         (lines(lambda rows: [swapped(rows[0]), *rows[1:]]), "red_flag", "are not those of the predictions"),
         (truncated(METRICS), "red_flag", f"{METRICS} is not JSON"),
         (written(METRICS, "[]"), "red_flag", f"{METRICS} holds no scores"),
+        (other_code, "ok", "all "),
         (truncated(ROWS), "not_applicable", "see predictions"),
     ],
     "health": [
