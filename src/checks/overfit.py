@@ -7,6 +7,7 @@ modes `frozen` and `lora` need not suffice to learn by heart, and `zero_shot` le
 from collections import defaultdict
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import Any
 
 from transformers import set_seed
 from transformers.utils import logging
@@ -23,10 +24,10 @@ from src.records import Example, read_examples
 from src.tasks import Task
 
 EXAMPLES = 10
-STEPS = 100
-LARGEST = 0.1  # of the loss at the end, as a share of the loss after the first step
+STEPS = 100  # of all examples at once, each an epoch
+LARGEST = 0.1  # of the loss at the end, as a share of the loss of the first step
 
-BY_HEART = {  # what else keeps a model from it
+BY_HEART: dict[str, Any] = {  # what else keeps a model from it
     "mode": "full", "freeze_layers": 0, "batch_size": EXAMPLES, "epochs": STEPS, "gradient_accumulation_steps": 1,
     "weight_decay": 0.0, "label_smoothing": 0.0, "focal_gamma": None, "class_weights": None,
     "early_stopping_patience": None, "lora": dict.fromkeys(("r", "alpha", "dropout", "target_modules"))
@@ -49,15 +50,14 @@ def overfit(params: Params, data: Path) -> Finding:
     encoder = encoders.find(params.model, chosen.trust_remote_code, chosen.revision)
     set_seed(params.seed)
     made = checkpoint.create(encoder, labels, train, chosen)
-    encoded = encode(made, _few(train, made.tasks))
-    result = fit(made, encoded, encoded, chosen, learning_rate=modes.learning_rate(chosen, encoder), seed=params.seed)
-    losses = [entry["eval_loss"] for entry in result.history if "eval_loss" in entry]
-    share = losses[-1] / losses[0]
-    fell = (
-        f"the loss of {len(encoded.examples)} examples fell from {losses[0]:.3f} to {losses[-1]:.4f} in {STEPS} steps"
-    )
-    figures = {"first_loss": losses[0], "last_loss": losses[-1], "examples": len(encoded.examples), "steps": STEPS}
-    if share > LARGEST:
+    few = encode(made, _few(train, made.tasks))
+    result = fit(made, few, few, chosen, learning_rate=modes.learning_rate(chosen, encoder), seed=params.seed)
+    first = next(entry["loss"] for entry in result.history if "loss" in entry)
+    last = [entry["eval_loss"] for entry in result.history if "eval_loss" in entry][-1]
+    count = len(few.examples)
+    fell = f"the loss of {count} examples fell from {first:.3f} to {last:.4f} in {result.steps} steps"
+    figures = {"first_loss": first, "last_loss": last, "examples": count, "steps": result.steps}
+    if last > LARGEST * first:
         message = f"{fell}: not to almost nothing. Are train.learning_rate and the targets right?"
         return Finding("red_flag", message, figures, {"share_of_loss": LARGEST})
     return Finding("ok", fell, figures, {"share_of_loss": LARGEST})

@@ -9,7 +9,7 @@ import pytest
 from transformers import BertConfig
 
 from src import config
-from src.checks.overfit import overfit
+from src.checks.overfit import BY_HEART, overfit
 from src.errors import UserError
 from src.modeling import tiny
 from src.tasks import TASKS
@@ -31,7 +31,10 @@ def test_ten_examples_are_learnt_by_heart_by_all_tasks(small_data: Path, params_
     assert found.figures["last_loss"] < 0.1 * found.figures["first_loss"]
 
 
-def test_a_model_that_learns_nothing_is_a_red_flag(small_data: Path, params_file: ParamsFile) -> None:
+def test_a_model_that_learns_nothing_is_a_red_flag(
+    small_data: Path, params_file: ParamsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BY_HEART, "epochs", 5)
     found = overfit(config.load(params_file({"train.learning_rate": 1e-9})), small_data)
     assert found.status == "red_flag"
     assert "not to almost nothing" in found.message
