@@ -18,6 +18,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.experiments.collect import collect_rev, collect_successful
 from dvc.scm import resolve_rev
+from dvc_data.index import DataIndexDirError
 from scmrepo.exceptions import SCMError
 
 from src.analysis import compare
@@ -249,7 +250,7 @@ def fetched(commit: str, *paths: str) -> Iterator[Path]:
                     copy = Path(folder) / path
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     repo.dvcfs.get(path, str(copy), recursive=True)
-        except (DvcException, SCMError, OSError) as error:
+        except (DvcException, DataIndexDirError, SCMError, OSError) as error:
             names = ", ".join(paths)
             raise UserError(f"{names} of {commit[:7]}: not in Git, the cache or the remote: {error}") from error
         yield Path(folder)

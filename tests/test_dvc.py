@@ -155,6 +155,9 @@ def test_a_clone_is_checked_and_pulls_the_model_that_was_pushed(
     assert ended.status == 1
     assert "models/current is not there" in ended.out
     assert "dvc pull brings back what dvc.lock names" in ended.out
+    ended = command("tools.check", "--experiment", "HEAD")
+    assert (ended.status, ended.out) == (2, "")
+    assert "not in Git, the cache or the remote: " in ended.err.splitlines()[-1]
     sh(f"dvc config --local remote.local.url {project / '.dvc-remote'} && dvc pull", clone)
     model = "models/current/model.safetensors"
     assert (clone / model).read_bytes() == (project / model).read_bytes()

@@ -3,8 +3,11 @@
 torch is imported by the functions, so that the other checks run without it.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from src.analysis.baselines import lexicon_canonical
 from src.analysis.combine import combined
@@ -12,6 +15,10 @@ from src.checks.finding import Finding, NotApplicableError, shown, verdict
 from src.checks.subject import DATA, Subject
 from src.files import read_json
 from src.records import Prediction
+
+if TYPE_CHECKING:
+    from src.modeling.checkpoint import Checkpoint
+    from src.modeling.matcher import Matcher
 
 TOLERANCE = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-2}  # of scores, by precision: machines round differently
 
@@ -35,21 +42,27 @@ def model(subject: Subject) -> Finding:
 
 def weights(subject: Subject) -> Finding:
     """No weight is NaN or infinite."""
-    loaded = subject.checkpoint
-    import torch
-
     from src.modeling.matcher import Matcher
 
-    if isinstance(loaded, Matcher):
+    if isinstance(subject.checkpoint, Matcher):
         raise NotApplicableError("a model without weights")
-    tensors = loaded.model.state_dict()
-    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    faults = [f"NaN or infinite values in {len(bad)} of {len(tensors)} tensors: {shown(bad)}"] if bad else []
-    return verdict(faults, f"all values of {len(tensors)} tensors are numbers", tensors=len(tensors), not_finite=bad)
+    tensors, bad = len(subject.checkpoint.model.state_dict()), _not_finite(subject.checkpoint)
+    faults = [f"NaN or infinite values in {len(bad)} of {tensors} tensors: {shown(bad)}"] if bad else []
+    return verdict(faults, f"all values of {tensors} tensors are numbers", tensors=tensors, not_finite=bad)
+
+
+def _not_finite(loaded: Checkpoint | Matcher) -> list[str]:
+    """Names the tensors with values that are no numbers; a matcher has none."""
+    import torch
+
+    tensors = getattr(loaded, "model", torch.nn.Module()).state_dict()
+    return [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
 
 
 def reload(subject: Subject) -> Finding:
     """The model predicts what the run's predictions say, of the same sentences."""
+    if _not_finite(subject.checkpoint):
+        raise NotApplicableError("see weights")
     written = {(row.split, row.task, row.id): row for row in subject.rows}
     tolerance = TOLERANCE[getattr(subject.checkpoint, "precision", "fp32")]
     largest, compared = 0.0, 0

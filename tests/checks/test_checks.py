@@ -184,7 +184,7 @@ FAULTS: dict[str, list[Fault]] = {
     ],
     "reload": [
         (other_weights, "red_flag", "scores differ from those of the run's predictions by up to 0."),
-        (with_nan, "red_flag", "scores differ from those of the run's predictions by up to inf"),
+        (with_nan, "not_applicable", "see weights"),
         (swapped_labels, "red_flag", "of 17 rows have another gold or prediction"),
         (lines(lambda rows: [swapped(rows[0]), *rows[1:]]), "red_flag", "1 of 17 rows have another gold"),
         (other_code, "not_applicable", "the run is of other code"),
@@ -226,6 +226,16 @@ def test_a_check_tells_what_was_done_to_a_run(
     assert found.status == status, found
     assert said in found.message
     assert str(root) not in found.message
+
+
+@pytest.mark.parametrize("task", ["span", "evidence", JOINT])
+def test_weights_that_are_no_numbers_end_no_task_in_a_traceback(task: str, run_of: Runs) -> None:
+    root = run_of(task)
+    tensors = {name: torch.full_like(tensor, torch.nan) for name, tensor in load_file(root / WEIGHTS).items()}
+    save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
+    found = checked(root)
+    assert (found["weights"].status, found["reload"].status) == ("red_flag", "not_applicable")
+    json.dumps([finding.figures for finding in found.values()], allow_nan=False)
 
 
 def test_a_matcher_whose_file_is_damaged_is_a_red_flag(run_of: Runs) -> None:
