@@ -163,6 +163,7 @@ FAULTS: dict[str, list[Fault]] = {
     "model": [
         (truncated(WEIGHTS), "red_flag", "cannot be loaded"),
         (removed(WEIGHTS), "red_flag", "cannot be loaded"),
+        (written(f"{MODEL}/tokenizer_config.json", "[]"), "red_flag", "cannot be loaded"),
         (removed(f"{MODEL}/config.json"), "red_flag", f"{MODEL} holds no model"),
         (removed(MODEL), "not_applicable", "the model is not there"),
     ],
@@ -238,10 +239,13 @@ def test_weights_that_are_no_numbers_end_no_task_in_a_traceback(task: str, run_o
     json.dumps([finding.figures for finding in found.values()], allow_nan=False)
 
 
-def test_a_matcher_whose_file_is_damaged_is_a_red_flag(run_of: Runs) -> None:
+@pytest.mark.parametrize("damage", [truncated(f"{MODEL}/idioms.json"), written(f"{MODEL}/idioms.json", "[]")])
+def test_a_matcher_whose_file_is_damaged_is_a_red_flag(damage: Callable[[Path], None], run_of: Runs) -> None:
     root = run_of(MATCHER)
-    truncated(f"{MODEL}/idioms.json")(root)
-    assert checked(root)["model"].status == "red_flag"
+    damage(root)
+    found = checked(root)["model"]
+    assert found.status == "red_flag"
+    assert "idioms.json" in found.message
 
 
 def test_a_model_alone_is_loaded_and_its_weights_are_looked_at(runs: Runs) -> None:
