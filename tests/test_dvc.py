@@ -55,8 +55,8 @@ def test_check_finds_the_workspace_and_the_commit_sound(project: Path, command: 
     os.chdir(project)
     for arguments in ([], ["--experiment", "HEAD"]):
         ended = command("tools.check", "--json", *arguments)
-        assert ended.status == 0, ended
         found = {name: check["status"] for name, check in json.loads(ended.out)["checks"].items()}
+        assert ended.status == (found["health"] == "red_flag"), ended  # one epoch need not learn anything
         assert list(found) == list(CHECKS)
         left_out = {"queue"} | ({"stages", "disk"} if arguments else set())  # the commit has no experiments yet
         assert {name for name, status in found.items() if status != "ok"} - {"health"} == left_out
