@@ -18,11 +18,12 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.experiments.collect import collect_rev, collect_successful
 from dvc.scm import resolve_rev
+from dvc_data.index import DataIndexDirError
 from scmrepo.exceptions import SCMError
 
 from src.analysis import compare
 from src.analysis.compare import Run
-from src.errors import UserError
+from src.errors import UserError, unknown_name
 
 PARAMS = "params.yaml"
 METRICS = "metrics/evaluate.json"
@@ -205,6 +206,36 @@ def changed_stages() -> list[str]:
         raise UserError(f"DVC cannot say whether the results are up to date: {error}") from error
 
 
+def commit_of(name: str) -> str:
+    """Returns the commit of an experiment's name, or of a revision of Git.
+
+    Raises:
+        UserError: this is no DVC repository, or there is no such name.
+    """
+    try:
+        with Repo() as repo:
+            known = [found for names in repo.experiments.ls(all_commits=True).values() for found, _ in names]
+            try:
+                return str(resolve_rev(repo.scm, name))
+            except (DvcException, SCMError) as error:
+                raise unknown_name("experiment or revision", name, [*known, "a revision of Git"]) from error
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(f"DVC cannot look up experiments: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Returns where DVC keeps what it has versions of.
+
+    Raises:
+        UserError: this is no DVC repository.
+    """
+    try:
+        with Repo() as repo:
+            return Path(repo.cache.local.path)
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(f"DVC cannot say where its cache is: {error}") from error
+
+
 @contextmanager
 def fetched(commit: str, *paths: str) -> Iterator[Path]:
     """Yields a folder with those files and folders of the project that a commit has: from Git, the cache, the remote.
@@ -219,7 +250,7 @@ def fetched(commit: str, *paths: str) -> Iterator[Path]:
                     copy = Path(folder) / path
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     repo.dvcfs.get(path, str(copy), recursive=True)
-        except (DvcException, SCMError, OSError) as error:
+        except (DvcException, DataIndexDirError, SCMError, OSError) as error:
             names = ", ".join(paths)
             raise UserError(f"{names} of {commit[:7]}: not in Git, the cache or the remote: {error}") from error
         yield Path(folder)

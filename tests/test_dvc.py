@@ -4,6 +4,7 @@ pytest tests/test_dvc.py
 """
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from typing import Any
 import optuna
 import pytest
 
+from src.checks import CHECKS
 from src.records import read_predictions
+from tests.conftest import Command
 from tests.project import sh
 
 
@@ -46,6 +49,18 @@ def test_a_second_repro_does_nothing(project: Path) -> None:
     started = time.monotonic()
     assert ran(sh("dvc repro", project)) == []
     assert time.monotonic() - started < 15  # a hang, not a speed, is what this would show
+    assert sh("git status --porcelain", project) == ""
+
+
+def test_check_finds_the_workspace_and_the_commit_sound(project: Path, command: Command) -> None:
+    os.chdir(project)
+    for arguments in ([], ["--experiment", "HEAD"]):
+        ended = command("tools.check", "--json", *arguments)
+        found = {name: check["status"] for name, check in json.loads(ended.out)["checks"].items()}
+        assert ended.status == (found["health"] == "red_flag"), ended  # one epoch need not learn anything
+        assert list(found) == list(CHECKS)
+        left_out = {"queue"} | ({"stages", "disk"} if arguments else set())  # the commit has no experiments yet
+        assert {name for name, status in found.items() if status != "ok"} - {"health"} == left_out
     assert sh("git status --porcelain", project) == ""
 
 
@@ -130,10 +145,20 @@ def experiments(project: Path) -> dict[int, dict[str, Any]]:
     return found
 
 
-def test_a_clone_pulls_the_model_that_was_pushed(project: Path, tmp_path: Path) -> None:
+def test_a_clone_is_checked_and_pulls_the_model_that_was_pushed(
+    project: Path, tmp_path: Path, command: Command
+) -> None:
     sh("dvc push", project)
     sh(f"git clone -q {project} clone", tmp_path)
     clone = tmp_path / "clone"
+    os.chdir(clone)
+    ended = command("tools.check")
+    assert ended.status == 1
+    assert "models/current is not there" in ended.out
+    assert "dvc pull brings back what dvc.lock names" in ended.out
+    ended = command("tools.check", "--experiment", "HEAD")
+    assert (ended.status, ended.out) == (2, "")
+    assert "not in Git, the cache or the remote: " in ended.err.splitlines()[-1]
     sh(f"dvc config --local remote.local.url {project / '.dvc-remote'} && dvc pull", clone)
     model = "models/current/model.safetensors"
     assert (clone / model).read_bytes() == (project / model).read_bytes()

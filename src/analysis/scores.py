@@ -14,7 +14,7 @@ SEED = 0  # of the bootstrap: the same predictions always have the same interval
 
 
 def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_samples: int) -> dict[str, Any]:
-    """Scores each split, and the gap between seen and unseen.
+    """Scores each split, and the gap between seen and unseen; to the last digit alike, whatever the order of rows.
 
     Args:
         splits: {split: its rows}; rows without gold are passed over, and so are splits without any other.
@@ -27,7 +27,7 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
     primary = f"{task.primary_metric}_interval"
     scores = {
         name: task.score(rows) | {primary: interval(task, rows, bootstrap_samples)} | confusion(task, rows)
-        for name, rows in ((name, with_gold(rows)) for name, rows in splits.items())
+        for name, rows in ((name, sorted(with_gold(rows), key=lambda row: row.id)) for name, rows in splits.items())
         if rows
     }
     return scores | gap(task.primary_metric, scores)

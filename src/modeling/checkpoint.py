@@ -139,7 +139,9 @@ def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], *
     except pickle.UnpicklingError as error:  # what torch says of it advises to load it nevertheless
         reason = "its weights are a pickle of other things than tensors, which could run code and is not read"
         raise UserError(f"the model in {source} cannot be loaded: {reason}; take one with safetensors") from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, SafetensorError,
+    ) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "custom code" in reason or "trust_remote_code" in reason:
             raise UserError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from src.errors import UserError
 from src.files import read_json, write_json
 from src.lexicon import Lexicon
 from src.records import Example, Prediction
@@ -48,5 +49,12 @@ class Matcher:
 
 
 def load(folder: Path) -> Matcher:
-    """Loads what was saved."""
-    return Matcher(**read_json(folder / FILE))
+    """Loads what was saved.
+
+    Raises:
+        UserError: the file holds something else.
+    """
+    try:
+        return Matcher(**read_json(folder / FILE))
+    except TypeError as error:
+        raise UserError(f"{folder / FILE} is no model of mode zero_shot; dvc repro train, or dvc pull") from error

@@ -134,6 +134,18 @@ def test_all_that_has_no_result_is_named_on_standard_error(grid: Path, tool: Too
     )
 
 
+def test_check_tells_the_queue_and_why_experiments_failed(
+    grid: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(grid)
+    ended = command("tools.check", "--json")
+    queue = json.loads(ended.out)["checks"]["queue"]
+    assert queue["status"] == "warning"
+    assert {name: queue["figures"]["states"][name] for name in ("failed", "queued")} == {"failed": 1, "queued": 1}
+    assert "broken (model=broken, seed=3) failed: error: out of luck" in queue["message"]
+    assert ended.status == 1  # a pipeline of one stage is no run
+
+
 def test_of_two_experiments_under_one_name_the_lost_one_is_named_loudly(grid: Path, tool: Tool) -> None:
     assert sh("dvc exp list --name-only", grid).split().count("twice") == 1
     assert sh("dvc queue status", grid).count("twice") == 2

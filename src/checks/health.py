@@ -1,0 +1,36 @@
+"""The health of the training: what metrics/health.json says, its red flags and warnings."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+from src.checks.finding import Finding, worst
+from src.checks.subject import HEALTH, Subject
+from src.errors import UserError
+from src.files import read_json
+
+Status = Literal["ok", "warning", "red_flag", "not_applicable"]
+
+
+class _Rule(BaseModel):
+    status: Status
+    message: str
+
+
+class _Health(BaseModel):
+    rules: dict[str, _Rule]
+
+
+def health(subject: Subject) -> Finding:
+    """No rule of training has raised a red flag or a warning."""
+    try:
+        rules = _Health.model_validate(read_json(subject.path(HEALTH))).rules
+    except ValidationError as error:
+        raise UserError(f"{HEALTH} has no rules with a status and a message; dvc repro train writes it") from error
+    raised = {name: rule for status in ("red_flag", "warning") for name, rule in rules.items() if rule.status == status}
+    lines = [f"{rule.status} {name}: {rule.message}" for name, rule in raised.items()]
+    return Finding(
+        worst(rule.status for rule in rules.values()),
+        "\n".join(lines) or f"{len(rules)} rules, no warning",
+        {"rules": len(rules), "raised": {name: rule.status for name, rule in raised.items()}},
+    )

@@ -1,0 +1,125 @@
+"""The model: it loads, its weights are numbers, and loaded again it predicts what the run predicted.
+
+torch is imported by the functions, so that the other checks run without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from src.analysis.baselines import lexicon_canonical
+from src.analysis.combine import combined
+from src.checks.finding import Finding, NotApplicableError, shown, verdict
+from src.checks.subject import DATA, Subject
+from src.files import read_json
+from src.records import Prediction
+
+if TYPE_CHECKING:
+    from src.modeling.checkpoint import Checkpoint
+    from src.modeling.matcher import Matcher
+
+TOLERANCE = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-2}  # of scores, by precision: machines round differently
+
+
+def model(subject: Subject) -> Finding:
+    """It loads."""
+    from src.modeling.matcher import Matcher
+
+    loaded = subject.loaded
+    size = sum(path.stat().st_size for path in subject.model.rglob("*") if path.is_file())
+    figures = {"tasks": list(loaded.labels), "bytes": size}
+    if isinstance(loaded, Matcher):
+        return Finding("ok", f"loads: {len(loaded.idioms)} canonical idioms, no weights", figures)
+    weights = loaded.model.num_parameters()
+    return Finding(
+        "ok",
+        f"loads: {type(loaded.model).__name__}, {'+'.join(loaded.labels)}, {weights:,} weights, {loaded.precision}",
+        figures | {"weights": weights, "precision": loaded.precision},
+    )
+
+
+def weights(subject: Subject) -> Finding:
+    """No weight is NaN or infinite."""
+    from src.modeling.matcher import Matcher
+
+    if isinstance(subject.checkpoint, Matcher):
+        raise NotApplicableError("a model without weights")
+    tensors, bad = len(subject.checkpoint.model.state_dict()), _not_finite(subject.checkpoint)
+    faults = [f"NaN or infinite values in {len(bad)} of {tensors} tensors: {shown(bad)}"] if bad else []
+    return verdict(faults, f"all values of {tensors} tensors are numbers", tensors=tensors, not_finite=bad)
+
+
+def _not_finite(loaded: Checkpoint | Matcher) -> list[str]:
+    """Names the tensors with values that are no numbers; a matcher has none."""
+    import torch
+
+    tensors = getattr(loaded, "model", torch.nn.Module()).state_dict()
+    return [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+
+
+def reload(subject: Subject) -> Finding:
+    """The model predicts what the run's predictions say, of the same sentences."""
+    if _not_finite(subject.checkpoint):
+        raise NotApplicableError("see weights")
+    written = {(row.split, row.task, row.id): row for row in subject.rows}
+    tolerance = TOLERANCE[getattr(subject.checkpoint, "precision", "fp32")]
+    largest, compared = 0.0, 0
+    other: list[str] = []
+    for row in _predicted(subject):
+        before = written.get((row.split, row.task, row.id))
+        if before is None:
+            continue  # the check `predictions` tells
+        compared += 1
+        largest = max(largest, *_differences(row, before))
+        if (row.gold, row.predicted) != (before.gold, before.predicted):
+            other.append(row.id)
+    if not compared:
+        raise NotApplicableError("the predictions have no row of these data")
+    faults = []
+    if largest > tolerance:
+        faults.append(f"scores differ from those of the run's predictions by up to {largest:.2g}")
+    if other:
+        faults.append(f"{len(other)} of {compared} rows have another gold or prediction: {shown(other)}")
+    found = verdict(
+        [*faults, *(["model, data and predictions are not of one run: dvc repro"] if faults else [])],
+        f"{compared} rows predicted again: scores differ by at most {largest:.2g}, no prediction differs",
+    )
+    figures = {"max_difference": largest if math.isfinite(largest) else None, "differing": other, "rows": compared}
+    return Finding(found.status, found.message, figures, {"max_difference": tolerance})
+
+
+def _predicted(subject: Subject) -> Iterator[Prediction]:
+    """Predicts as the stage evaluate does."""
+    from src.modeling import hardware
+    from src.modeling.predict import predict, ready
+
+    loaded = subject.checkpoint
+    setup = hardware.choose(subject.train_params)
+    hardware.apply(setup)
+    ready(loaded, setup.device)
+    lexicon = subject.ran_with("evaluate.lexicon")
+    matched = (
+        lexicon_canonical(read_json(subject.path(DATA) / "idioms.json"), subject.train, subject.examples, [])
+        if lexicon != "none"
+        else {}
+    )
+    for split, examples in subject.examples.items():
+        rows = predict(loaded, examples, subject.ran_with("evaluate.batch_size"))
+        yield from rows if lexicon == "none" else combined(lexicon, rows, matched[split])
+
+
+def _differences(row: Prediction, other: Prediction) -> Iterator[float]:
+    """Yields the differences of all scores of two rows, those above 1 in proportion; infinite: not comparable."""
+    ours, theirs = _scores(row), _scores(other)
+    yield 0.0 if ours.keys() == theirs.keys() else math.inf
+    for name in ours.keys() & theirs.keys():
+        difference = abs(ours[name] - theirs[name]) / max(1.0, abs(theirs[name]))
+        yield math.inf if math.isnan(difference) else difference
+
+
+def _scores(row: Prediction) -> dict[object, float]:
+    found = row.probabilities
+    scores: dict[object, float] = dict(found) if isinstance(found, dict) else dict(enumerate(found or []))
+    return scores | {name: value for name in ("score", "null_score") if (value := getattr(row, name)) is not None}

@@ -1,0 +1,83 @@
+"""Checks what is there and whether it is sound: the workspace, an experiment, or a model alone.
+
+    python -m src.tools.check                          # the workspace; --json
+    python -m src.tools.check --experiment seedy-bots  # without checking it out; a revision of Git, too
+    python -m src.tools.check --model models/current   # a folder with a model, ours or of others
+    python -m src.tools.check --overfit                # ten examples, learnt by heart by the model of params.yaml
+
+Exit status 1 where there is a red flag.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from src import config, experiments
+from src.analysis.tables import TEXT
+from src.checks import check
+from src.checks.finding import Finding, worst
+from src.checks.subject import DATA, MODEL, PATHS, Subject
+from src.errors import UserError, run
+from src.experiments import PARAMS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--experiment", metavar="NAME", help="an experiment or a revision, in place of the workspace")
+    what.add_argument("--model", type=Path, metavar="DIR", help="folder of a model alone")
+    what.add_argument("--overfit", action="store_true", help="train on ten examples: the loss must fall to nearly 0")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON")
+    arguments = parser.parse_args()
+
+    if arguments.overfit:
+        name, found = "overfit", _overfit()
+    elif arguments.experiment:
+        name, found = arguments.experiment, _of_experiment(arguments.experiment)
+    elif arguments.model:
+        name, found = str(arguments.model), _of_model(arguments.model)
+    else:
+        name, found = "workspace", check(Subject("workspace", Path(MODEL), Path(), in_workspace=True))
+    status = worst(finding.status for finding in found.values())
+    print(_json(name, status, found) if arguments.json else _text(found), flush=True)
+    if status == "red_flag":
+        sys.exit(1)
+
+
+def _overfit() -> Mapping[str, Finding]:
+    from src.checks.overfit import overfit  # loads torch, which the other checks load with the model
+
+    return {"overfit": overfit(config.load(Path(PARAMS)), Path(DATA))}
+
+
+def _of_experiment(name: str) -> Mapping[str, Finding]:
+    with experiments.fetched(experiments.commit_of(name), *PATHS) as root:
+        return check(Subject(name, root / MODEL, root))
+
+
+def _of_model(folder: Path) -> Mapping[str, Finding]:
+    if not folder.is_dir():
+        raise UserError(f"--model {folder}: there is no such folder")
+    return check(Subject(str(folder), folder))
+
+
+def _text(found: Mapping[str, Finding]) -> str:
+    lines = []
+    for name, finding in found.items():
+        first, *rest = finding.message.splitlines()
+        lines += [[name, finding.status, first], *(["", "", line] for line in rest)]
+    return TEXT.table(["check", "status", "what was found"], lines)
+
+
+def _json(name: str, status: str, found: Mapping[str, Finding]) -> str:
+    checks = {check: asdict(finding) for check, finding in found.items()}
+    return json.dumps(
+        {"subject": name, "status": status, "checks": checks}, ensure_ascii=False, indent=2, allow_nan=False
+    )
+
+
+if __name__ == "__main__":
+    run(main)

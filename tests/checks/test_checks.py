@@ -1,0 +1,272 @@
+"""Every check of the registry, on runs that are sound and on runs that were really damaged.
+
+pytest tests/checks/test_checks.py
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from src.checks import CHECKS, check
+from src.checks.finding import STATUSES, Finding, worst
+from src.checks.subject import DATA, HEALTH, LOCK, MODEL, Subject
+from src.experiments import METRICS, PREDICTIONS
+from src.files import read_json, write_json
+from src.tasks import TASKS
+from tests.checks.conftest import MATCHER, Runs
+from tests.conftest import ROOT
+
+JOINT = "+".join(TASKS)
+OF_WORKSPACE = {"stages", "queue", "disk"}  # tests/checks/test_workspace.py
+WEIGHTS = f"{MODEL}/model.safetensors"
+ROWS = f"{PREDICTIONS}/test.jsonl"
+
+
+def checked(root: Path) -> dict[str, Finding]:
+    return check(Subject("run", root / MODEL, root))
+
+
+@pytest.mark.parametrize("task", [*TASKS, JOINT, MATCHER])
+def test_a_sound_run_has_no_flag_and_is_computed_again_to_the_last_digit(task: str, runs: Runs) -> None:
+    found = checked(runs(task))
+    flagged = {name: finding for name, finding in found.items() if finding.status not in ("ok", "not_applicable")}
+    assert not flagged
+    absent = OF_WORKSPACE | {"health"} | ({"weights"} if task == MATCHER else set())
+    assert {name for name, finding in found.items() if finding.status == "not_applicable"} == absent
+    assert found["reload"].figures["max_difference"] == 0
+    assert found["metrics"].figures["compared"] > 20
+
+
+def lines(change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    """Changes the lines of a file."""
+
+    def edit(root: Path) -> None:
+        found = (root / ROWS).read_text(encoding="utf-8").splitlines()
+        (root / ROWS).write_text("\n".join(change(found)) + "\n", encoding="utf-8")
+
+    return edit
+
+
+def swapped(line: str) -> str:
+    """A row of cls whose gold is the other label."""
+    row = json.loads(line)
+    (row["gold"],) = row["probabilities"].keys() - {row["gold"]}
+    return json.dumps(row | {"correct": row["gold"] == row["predicted"]}, ensure_ascii=False)
+
+
+def other_id(line: str) -> str:
+    return json.dumps(json.loads(line) | {"id": "strange"}, ensure_ascii=False)
+
+
+def unknown_label(line: str) -> str:
+    row = json.loads(line)
+    return json.dumps(row | {"gold": "Ironic", "correct": False, "probabilities": None}, ensure_ascii=False)
+
+
+def with_nan(root: Path) -> None:
+    tensors = load_file(root / WEIGHTS)
+    tensors["classifier.bias"][0] = torch.nan
+    save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
+
+
+def other_weights(root: Path) -> None:
+    tensors = load_file(root / WEIGHTS)
+    tensors["classifier.bias"][0] += 0.5
+    save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
+
+
+def swapped_labels(root: Path) -> None:
+    config = read_json(root / MODEL / "config.json")
+    (root / MODEL / "config.json").write_text(json.dumps(config | {"id2label": {"0": "Figurative", "1": "Literal"}}))
+
+
+def altered_metric(root: Path) -> None:
+    scores = read_json(root / METRICS)
+    scores["cls"]["test"]["f1_macro"] += 0.01
+    write_json(root / METRICS, scores)
+
+
+def altered_interval(root: Path) -> None:
+    scores = read_json(root / METRICS)
+    scores["cls"]["unseen"]["f1_macro_interval"][1] += 0.01
+    write_json(root / METRICS, scores)
+
+
+def lacking_metric(root: Path) -> None:
+    scores = read_json(root / METRICS)
+    del scores["cls"]["test"]["ece"]
+    write_json(root / METRICS, scores)
+
+
+def last_digit(root: Path) -> None:
+    scores = read_json(root / METRICS)
+    scores["cls"]["test"]["ece"] += 1e-15
+    write_json(root / METRICS, scores)
+
+
+def other_data(name: str) -> Callable[[Path], None]:
+    def drop(root: Path) -> None:
+        rows = (root / DATA / name).read_text(encoding="utf-8").splitlines()
+        (root / DATA / name).write_text("\n".join(rows[:-1]) + "\n", encoding="utf-8")
+
+    return drop
+
+
+def truncated(path: str) -> Callable[[Path], None]:
+    return lambda root: (root / path).write_bytes((root / path).read_bytes()[:-100])
+
+
+def removed(path: str) -> Callable[[Path], None]:
+    return lambda root: shutil.rmtree(root / path) if (root / path).is_dir() else (root / path).unlink()
+
+
+def written(path: str, text: str) -> Callable[[Path], None]:
+    return lambda root: (root / path).write_text(text)
+
+
+def other_code(root: Path) -> None:
+    """A parameter that this code does not know."""
+    (root / LOCK).write_text((root / LOCK).read_text().replace("freeze_layers:", "freeze_blocks:"))
+
+
+def health(status: str) -> Callable[[Path], None]:
+    rules = {
+        "gradient_norm": {"status": status, "message": "2000.0 at step 7"},
+        "loss": {"status": "ok", "message": "a number"},
+    }
+    return lambda root: write_json(root / HEALTH, {"status": status, "rules": rules})
+
+
+Fault = tuple[Callable[[Path], None], str, str]  # what is done to a run of cls, the status then, and what is said
+
+FAULTS: dict[str, list[Fault]] = {
+    "files": [
+        (removed(METRICS), "red_flag", f"{METRICS} is not there"),
+        (removed(LOCK), "red_flag", "no stage has run: dvc repro"),
+        (truncated(WEIGHTS), "red_flag", f"{MODEL} is not what dvc.lock names"),
+        (written(LOCK, "stages: []"), "red_flag", "dvc.lock does not hold stages as DVC writes them"),
+        (written(LOCK, "{"), "red_flag", "dvc.lock is not YAML"),
+        (written(LOCK, "stages: {}"), "red_flag", "stage train has not run"),
+    ],
+    "data": [
+        (other_data("train.jsonl"), "red_flag", f"on other data: {DATA}/train.jsonl is not what dvc.lock names"),
+        (other_data("test.jsonl"), "red_flag", f"on other data: {DATA} is not what dvc.lock names"),
+        (removed(DATA), "not_applicable", f"{DATA} is not there"),
+    ],
+    "model": [
+        (truncated(WEIGHTS), "red_flag", "cannot be loaded"),
+        (removed(WEIGHTS), "red_flag", "cannot be loaded"),
+        (written(f"{MODEL}/tokenizer_config.json", "[]"), "red_flag", "cannot be loaded"),
+        (removed(f"{MODEL}/config.json"), "red_flag", f"{MODEL} holds no model"),
+        (removed(MODEL), "not_applicable", "the model is not there"),
+    ],
+    "weights": [
+        (with_nan, "red_flag", "NaN or infinite values in 1 of 41 tensors: classifier.bias"),
+        (truncated(WEIGHTS), "not_applicable", "see model"),
+    ],
+    "labels": [
+        (swapped_labels, "red_flag", "the model has Figurative, Literal, the data have Literal, Figurative"),
+        (lines(lambda rows: [unknown_label(rows[0]), *rows[1:]]), "red_flag", "that the data do not have: Ironic"),
+        (removed(MODEL), "ok", "data, predictions agree"),
+    ],
+    "predictions": [
+        (lines(lambda rows: [*rows, rows[0]]), "red_flag", "stands already in"),
+        (lines(lambda rows: rows[1:]), "red_flag", "cls test: 1 of 7 ids are not predicted"),
+        (lines(lambda rows: [*rows[1:], other_id(rows[0])]), "red_flag", "1 ids are not in the data: strange"),
+        (truncated(ROWS), "red_flag", "is no Prediction"),
+        (removed(PREDICTIONS), "not_applicable", f"{PREDICTIONS} is not there"),
+    ],
+    "reload": [
+        (other_weights, "red_flag", "scores differ from those of the run's predictions by up to 0."),
+        (with_nan, "not_applicable", "see weights"),
+        (swapped_labels, "red_flag", "of 17 rows have another gold or prediction"),
+        (lines(lambda rows: [swapped(rows[0]), *rows[1:]]), "red_flag", "1 of 17 rows have another gold"),
+        (other_code, "not_applicable", "the run is of other code"),
+        (removed(PREDICTIONS), "not_applicable", f"{PREDICTIONS} is not there"),
+    ],
+    "metrics": [
+        (altered_metric, "red_flag", "cls.test.f1_macro is "),
+        (altered_interval, "red_flag", "cls.unseen.f1_macro_interval.1 is "),
+        (lacking_metric, "red_flag", "cls.test.ece is None"),
+        (last_digit, "warning", "1 figures differ in their last digits, as on another machine: cls.test.ece"),
+        (lines(lambda rows: [swapped(rows[0]), *rows[1:]]), "red_flag", "are not those of the predictions"),
+        (truncated(METRICS), "red_flag", f"{METRICS} is not JSON"),
+        (written(METRICS, "[]"), "red_flag", f"{METRICS} holds no scores"),
+        (other_code, "ok", "all "),
+        (truncated(ROWS), "not_applicable", "see predictions"),
+    ],
+    "health": [
+        (health("red_flag"), "red_flag", "red_flag gradient_norm: 2000.0 at step 7"),
+        (health("warning"), "warning", "warning gradient_norm: 2000.0 at step 7"),
+        (health("ok"), "ok", "2 rules, no warning"),
+        (written(HEALTH, "{}"), "red_flag", "no rules with a status and a message"),
+    ],
+}  # fmt: skip
+
+
+def test_every_check_has_a_test() -> None:
+    assert set(CHECKS) == FAULTS.keys() | OF_WORKSPACE
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "status", "said"), [(name, *fault) for name, faults in FAULTS.items() for fault in faults]
+)
+def test_a_check_tells_what_was_done_to_a_run(
+    name: str, fault: Callable[[Path], None], status: str, said: str, run_of: Runs
+) -> None:
+    root = run_of("cls")
+    fault(root)
+    found = checked(root)[name]  # all checks run: none may end in a traceback
+    assert found.status == status, found
+    assert said in found.message
+    assert str(root) not in found.message
+
+
+@pytest.mark.parametrize("task", ["span", "evidence", JOINT])
+def test_weights_that_are_no_numbers_end_no_task_in_a_traceback(task: str, run_of: Runs) -> None:
+    root = run_of(task)
+    tensors = {name: torch.full_like(tensor, torch.nan) for name, tensor in load_file(root / WEIGHTS).items()}
+    save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
+    found = checked(root)
+    assert (found["weights"].status, found["reload"].status) == ("red_flag", "not_applicable")
+    json.dumps([finding.figures for finding in found.values()], allow_nan=False)
+
+
+@pytest.mark.parametrize("damage", [truncated(f"{MODEL}/idioms.json"), written(f"{MODEL}/idioms.json", "[]")])
+def test_a_matcher_whose_file_is_damaged_is_a_red_flag(damage: Callable[[Path], None], run_of: Runs) -> None:
+    root = run_of(MATCHER)
+    damage(root)
+    found = checked(root)["model"]
+    assert found.status == "red_flag"
+    assert "idioms.json" in found.message
+
+
+def test_a_model_alone_is_loaded_and_its_weights_are_looked_at(runs: Runs) -> None:
+    found = check(Subject("model", runs("cls") / MODEL))
+    assert {name for name, finding in found.items() if finding.status != "not_applicable"} == {"model", "weights"}
+    assert found["model"].figures["tasks"] == ["cls"]
+
+
+def test_checks_of_a_run_without_its_model_start_without_torch(run_of: Runs) -> None:
+    root = run_of("cls")
+    shutil.rmtree(root / MODEL)
+    code = (
+        "import sys; from pathlib import Path; from src.checks import check; from src.checks.subject import Subject\n"
+        f"found = check(Subject('run', Path({str(root / MODEL)!r}), Path({str(root)!r})))\n"
+        "print(found['metrics'].status, found['predictions'].status, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ok", "ok", "False"]
+
+
+def test_the_worst_status_is_that_of_the_whole() -> None:
+    assert worst([]) == "not_applicable"
+    for index, status in enumerate(STATUSES):
+        assert worst([*STATUSES[:index], status]) == status
