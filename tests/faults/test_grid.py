@@ -23,25 +23,25 @@ def project(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
 
 
-def processes(project: Path, *words: str) -> list[psutil.Process]:
-    """The processes that work for this project and have one of these words in their command."""
-    found = []
+def processes(project: Path, *words: str) -> dict[psutil.Process, str | None]:
+    """The processes that work for this project and have one of these words in their command: {process: experiment}."""
+    found = {}
     for process in psutil.process_iter():
         try:
             if Path(process.cwd()).is_relative_to(project) and set(words) & set(process.cmdline()):
-                found.append(process)
+                found[process] = process.environ().get("DVC_EXP_NAME")
         except (psutil.Error, OSError):  # gone meanwhile, or of somebody else
             continue
     return found
 
 
-def at_work(project: Path) -> list[psutil.Process]:
+def at_work(project: Path) -> dict[psutil.Process, str | None]:
     """What runs of stages, in the workspace or for the queue, and what of DVC runs them for the queue."""
     return processes(project, "exec-run", *(f"src.stages.{name}" for name in ("prepare", "hpo", "train", "evaluate")))
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 240
     while not (found := what()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -53,7 +53,7 @@ def kill(project: Path, stage: str, experiment: str | None = None) -> None:
 
     def found() -> list[psutil.Process]:
         running = processes(project, f"src.stages.{stage}")
-        return [process for process in running if process.environ().get("DVC_EXP_NAME") == experiment]
+        return [process for process, name in running.items() if name == experiment]
 
     (process,) = wait_for(found)
     process.kill()
@@ -89,7 +89,7 @@ def test_a_grid_with_failing_and_killed_experiments_keeps_the_good_and_names_the
     run_queue(project)
     kill(project, "train", "killed")
     wait_for_queue(project)
-    assert at_work(project) == []
+    assert at_work(project) == {}
     expected = (project / "metrics/evaluate.json").read_text(encoding="utf-8")
     assert scores(project, "good") == expected
     first = told(project)
@@ -103,7 +103,7 @@ def test_a_grid_with_failing_and_killed_experiments_keeps_the_good_and_names_the
     sh(killed.rpartition("queue it again: ")[2], project)
     run_queue(project)
     wait_for_queue(project)
-    assert at_work(project) == []
+    assert at_work(project) == {}
     assert scores(project, "good") == expected
     second = told(project)
     found = {row["settings"]["seed"]: row["scores"] for row in second["rows"]}
