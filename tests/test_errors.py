@@ -4,6 +4,7 @@ pytest tests/test_errors.py
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,48 @@ def test_a_real_command_ends_with_status_2_one_line_and_no_traceback(tmp_path: P
     assert ended.stderr.startswith("error: unknown corpus 'samples', did you mean 'sample'? Legal: ")
     assert ended.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+TRAIN = "stages.train --data=none --best=none --model=none --environment=none --live=none"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("stages.prepare", "src"),
+        ("stages.evaluate", "numpy"),
+        (TRAIN, "dvclive"),
+        (TRAIN, "torch._utils_internal"),  # by then in its main function
+        ("tools.compare", "pydantic"),
+        ("tools.drive", "dvc.config"),
+    ],
+)
+def test_a_command_that_is_told_to_stop_while_it_still_imports_does_so_with_one_line(
+    command: str, module: str, number: int, status: int, word: str
+) -> None:
+    arguments = [sys.executable, "-X", "importtime", "-m", *f"src.{command}".split()]
+    process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    for line in process.stderr:
+        if line.rpartition("|")[2].strip() == module:  # it has just been imported, and others follow
+            process.send_signal(number)
+            break
+    said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert said == [f"error: {word}; run the same command again to go on\n"]
+    assert process.wait() == status
+
+
+def test_a_library_that_is_imported_leaves_the_signals_alone() -> None:
+    code = "import signal, src.errors, src.tools.score; print(signal.getsignal(signal.SIGINT).__name__)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "default_int_handler\n"
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As that of Ctrl-C is by what a script starts in the background."""
+    code = "import os, signal; from src.errors import run; run(lambda: os.kill(os.getpid(), signal.SIGINT))"
+    command = ["sh", "-c", f"trap '' INT; exec {sys.executable} -c '{code}'"]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0

@@ -228,6 +228,7 @@ def test_what_others_leave_out_follows_from_gold_and_predicted(
         ({"probabilities": {"y": 1.0}}, "probabilities have no label 'x'"),
         (SPAN_OF_OTHERS | {"gold": ["O"]}, "gold has 1 entries, predicted has 2"),
         (SPAN_OF_OTHERS | {"tokens": ["a"]}, "tokens has 1 entries, predicted has 2"),
+        (SPAN_OF_OTHERS | {"tokens": ["a", ""]}, "tokens.1: String should have at least 1 character"),
         (SPAN_OF_OTHERS | {"gold": ["O", "X"]}, "gold.1: String should match pattern"),
         (EVIDENCE_OF_OTHERS | {"predicted": [4, 4]}, "[4, 4] is no span"),
         (EVIDENCE_OF_OTHERS | {"predicted": [-1, 4]}, "predicted.0: Input should be greater than or equal to 0"),

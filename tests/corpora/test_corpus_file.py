@@ -95,6 +95,7 @@ WORDS = {
         ("zero_shot", WORDS | {"words": {"Literal": ["x"]}}, ["zero_shot.words", "Figurative", "Literal"]),
         ("zero_shot", WORDS | {"words": {"Literal": [], "Figurative": ["y"]}}, ["zero_shot.words.Literal"]),
         ("zero_shot", WORDS | {"descriptions": {}}, ["zero_shot.descriptions", "Figurative"]),
+        ("zero_shot", WORDS | {"promt": "{mask}"}, ["'zero_shot.promt'", "did you mean 'zero_shot.prompt'?"]),
         ("reader", "idiom", ["reader 'idiom'", "did you mean 'idioms'?"]),
     ],
     ids=lambda value: "dropped" if value is ... else None,

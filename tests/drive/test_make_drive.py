@@ -110,6 +110,9 @@ def test_a_person_signs_in_once_in_a_browser(project: Path, google: Google, tmp_
     token.write_text(json.dumps(sign_in("revoked")))
     command = f"{TOOL} --folder {ROOT_ID} --client-id id.apps.googleusercontent.com --client-secret of-nobody"
     assert f"delete {token} and sign in again" in google.run(command, project, status=2)
+    token.write_text(json.dumps(sign_in(REFRESH_TOKEN)))
+    google.drive.grant_error = {"error": "deleted_client", "error_description": "The OAuth client was deleted."}
+    assert "copy its id and secret again" in google.run(command, project, status=2)
 
 
 Prepare = Callable[[Google, Path], str]

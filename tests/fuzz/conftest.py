@@ -94,7 +94,10 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 @strategies.composite
 def broken_value(draw: strategies.DrawFn, value: Any) -> Any:
     """A nested value of which one part is replaced, dropped, or given a key more; it is changed in place."""
-    path = draw(strategies.sampled_from(list(paths_of(value))))
+    paths = list(paths_of(value))
+    if not paths:
+        return value
+    path = draw(strategies.sampled_from(paths))
     target = value
     for key in path[:-1]:
         target = target[key]
