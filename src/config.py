@@ -75,6 +75,12 @@ class LoraParams(Section):
     keep_adapter: bool
 
 
+class RepresentParams(Section):
+    steps: list[Annotated[int, Field(ge=0)]]
+    examples: Annotated[int, Field(ge=2)]
+    budget_mib: Positive
+
+
 class TrainParams(Section):
     mode: Literal["full", "frozen", "lora", "zero_shot"]
     freeze_layers: Annotated[int, Field(ge=0)]
@@ -107,6 +113,7 @@ class TrainParams(Section):
     pin_memory: bool | None
     tf32: bool | None
     deterministic: bool
+    represent: RepresentParams
     trainer: dict[str, Any]
 
     @model_validator(mode="after")
@@ -127,6 +134,10 @@ class TrainParams(Section):
                 raise ValueError(
                     f"train.lora.{key}: {value} contradicts train.mode: {self.mode}; take it back, or set mode: lora"
                 )
+        if self.represent.steps and self.mode == "zero_shot":
+            raise ValueError(
+                "train.represent.steps contradicts train.mode: zero_shot, which has no steps; set [], or another mode"
+            )
         if self.separate_encoders and self.mode == "frozen":
             raise ValueError(
                 "train.separate_encoders contradicts train.mode: frozen, in which they would all say the same; "

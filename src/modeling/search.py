@@ -53,7 +53,7 @@ class Job:
             "round": number,
             "model": self.params.model,
             "task": self.params.task,
-            "train": self.params.train.model_dump(),
+            "train": self.params.train.model_dump(exclude={"represent"}),  # it looks on, and trials do without
             "hpo": hpo.model_dump(include={"seed", "sampler", "startup_trials", "pruner"}),
             "space": {key: dict(domain) if isinstance(domain, Range) else domain for key, domain in space.items()},
         }

@@ -30,6 +30,7 @@ from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import check, fit
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, ready
+from src.modeling.represent import Extraction, RepresentCallback, choose
 from src.records import Example, read_examples
 from src.tasks import validation_scores
 
@@ -62,9 +63,10 @@ def main() -> None:
         return
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
+    state = _state_folder(params, chosen, arguments.data)
+    represent = _represent(model, validation, params.model, chosen, state, arguments.live)
     encoded = encode(model, train), encode(model, validation)
     begun = modes.begin(model, encoded, chosen)
-    state = _state_folder(params, chosen, arguments.data)
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
     with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
         with _live(arguments.live) as live:
@@ -75,7 +77,7 @@ def main() -> None:
                 learning_rate=learning_rate,
                 seed=params.seed,
                 state_folder=state,
-                callbacks=[LiveCallback(live)],
+                callbacks=[LiveCallback(live), *represent],
             )
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
         with atomic_folder(arguments.model) as folder:
@@ -100,6 +102,16 @@ def main() -> None:
 
 def _live(folder: Path) -> Live:
     return Live(str(folder), save_dvc_exp=False, dvcyaml=None, monitor_system=False)
+
+
+def _represent(
+    model: Checkpoint, validation: Sequence[Example], name: str, chosen: TrainParams, state: Path, live: Path
+) -> list[RepresentCallback]:
+    params = chosen.represent
+    if not params.steps:
+        return []
+    extraction = Extraction(model, choose(validation, params.examples), name)
+    return [RepresentCallback(extraction, params, chosen.batch_size, state=state, out=live / "representations")]
 
 
 def _measure(
