@@ -6,7 +6,7 @@
     python -m src.tools.drift ... --figures figures                       # PDF and PNG; --md, --latex, --csv, --json
 
 The files are those of src.tools.represent, or of train.represent. What * stands for is the seed; systems that share
-seeds are tested, by the paired t-test over them. The tables go to standard output, all that is doubtful to standard error.
+seeds are tested, by the paired t-test over them. The tables go to standard output, what is amiss to standard error.
 """
 
 import argparse
