@@ -37,6 +37,8 @@ def main() -> None:
     )
     if count < 2:
         raise UserError(f"--examples is {count}; it must be 2 or more, for drift is about how examples differ")
+    if arguments.batch_size < 1:
+        raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
     examples = choose(read_examples(arguments.data / "validation.jsonl"), count)
     if len(examples) < 2:
         raise UserError(f"{arguments.data / 'validation.jsonl'} has {len(examples)} examples; 2 are needed")
