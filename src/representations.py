@@ -4,23 +4,23 @@ A file is safetensors: the tensor `states`, and in its metadata what the states 
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save, save_file
 
 from src.errors import UserError
 from src.files import atomic_file
 
-STATES = "states"
+STATES, ABOUT = "states", "about"
 
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What states are of; each field is a key of the file's metadata.
+    """What states are of; JSON under the key `about` of the file's metadata.
 
     Attributes:
         model: what was asked for: a name, a hub id, a folder.
@@ -34,6 +34,8 @@ class About:
         inputs: SHA-256 of the sub-words that the encoder was given.
     """
 
+    __pydantic_config__ = ConfigDict(strict=True)
+
     model: str
     encoder: str
     architecture: str
@@ -45,9 +47,8 @@ class About:
     inputs: str
 
     def metadata(self) -> dict[str, str]:
-        """Spells the fields as safetensors wants them: a text as it is, all else as JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+        """Returns what safetensors keeps: one key, for it writes several in another order each time."""
+        return {ABOUT: json.dumps(asdict(self), ensure_ascii=False)}
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ def read(path: Path) -> Representations:
         raise UserError(f"there is no file {path}; make one: python -m src.tools.represent --out {path}")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = _about(file.metadata() or {})
+            about = TypeAdapter(About).validate_json((file.metadata() or {})[ABOUT])
             states = file.get_tensor(STATES)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:  # ValueError: metadata that are no JSON
-        raise UserError(f"{path} is no file of representations, or is cut off: {error}") from error
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:  # ValueError: metadata of another kind
+        reason = ": ".join(map(str.strip, str(error).splitlines()[:2]))
+        raise UserError(f"{path} is no file of representations, or is cut off: {reason}") from error
     if states.dtype != np.float32 or states.ndim != 3 or 0 in states.shape or len(states) != len(about.ids):
         raise UserError(
             f"{path} is no file of representations: its states are {states.dtype} of the shape {states.shape}, "
@@ -96,11 +98,3 @@ def read(path: Path) -> Representations:
     if not np.isfinite(states).all():
         raise UserError(f"{path}: some of the states are no numbers; the model diverged, or its weights are damaged")
     return Representations(states, about)
-
-
-def _about(metadata: dict[str, str]) -> About:
-    values: dict[str, Any] = {field.name: metadata[field.name] for field in fields(About)}
-    ids, step = json.loads(values["ids"]), json.loads(values["step"])
-    if not isinstance(ids, list) or not isinstance(step, int | None):
-        raise ValueError("its ids are no list, or its step is no number")
-    return About(**values | {"ids": ids, "step": step})

@@ -6,7 +6,7 @@ pytest tests/test_representations.py
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,21 @@ def test_what_is_written_is_read(step: int | None, tmp_path: Path) -> None:
     assert [other.name for other in path.parent.iterdir()] == ["a.safetensors"]
 
 
+def test_equal_representations_are_equal_files(tmp_path: Path) -> None:
+    contents = set()
+    for i in range(5):
+        write(tmp_path / "a", Representations(FOUND.states + i * 0, ABOUT))
+        contents.add((tmp_path / "a").read_bytes())
+    assert len(contents) == 1
+
+
 def test_any_reader_of_safetensors_reads_it(tmp_path: Path) -> None:
     write(tmp_path / "a", FOUND)
     assert load((tmp_path / "a").read_bytes()).keys() == {STATES}
     head = (tmp_path / "a").read_bytes()
     metadata = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])["__metadata__"]
-    assert metadata["model"] == "./שבר"
-    assert json.loads(metadata["ids"]) == ABOUT.ids
+    assert json.loads(metadata["about"])["model"] == "./שבר"
+    assert json.loads(metadata["about"])["ids"] == ABOUT.ids
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 13, 768)])
@@ -50,9 +58,9 @@ def test_the_size_is_known_before_there_are_states(shape: tuple[int, int, int], 
     assert abs((tmp_path / "a").stat().st_size - size(shape, ABOUT)) <= 32
 
 
-def other(path: Path, states: Any = FOUND.states, **changes: str | None) -> None:
-    metadata = {key: value for key, value in (ABOUT.metadata() | changes).items() if value is not None}
-    save_file({STATES: states}, path, metadata)
+def other(path: Path, states: Any = FOUND.states, **changes: Any) -> None:
+    about = {key: value for key, value in (asdict(ABOUT) | changes).items() if value is not ...}
+    save_file({STATES: states}, path, {"about": json.dumps(about)})
 
 
 BROKEN = {
@@ -62,13 +70,15 @@ BROKEN = {
     "a head that promises too much": lambda path: path.write_bytes((2**62).to_bytes(8, "little") + b"{}"),
     "another tensor": lambda path: save_file({"weight": FOUND.states}, path, ABOUT.metadata()),
     "a model, without metadata": lambda path: save_file({STATES: FOUND.states}, path),
-    "a key is missing": lambda path: other(path, inputs=None),
-    "ids that are no JSON": lambda path: other(path, ids="[1"),
+    "a key is missing": lambda path: other(path, inputs=...),
+    "metadata that are no JSON": lambda path: save_file({STATES: FOUND.states}, path, {"about": "[1"}),
+    "metadata that are no mapping": lambda path: save_file({STATES: FOUND.states}, path, {"about": "[1]"}),
     "ids that are no list": lambda path: other(path, ids="3"),
-    "a step that is none": lambda path: other(path, step='"seven"'),
-    "fewer ids than samples": lambda path: other(path, ids='["a"]'),
+    "ids that are no texts": lambda path: other(path, ids=[1, 2, 3]),
+    "a step that is none": lambda path: other(path, step="seven"),
+    "fewer ids than samples": lambda path: other(path, ids=["a"]),
     "two axes": lambda path: other(path, FOUND.states[0]),
-    "no samples": lambda path: other(path, FOUND.states[:0], ids="[]"),
+    "no samples": lambda path: other(path, FOUND.states[:0], ids=[]),
     "other numbers": lambda path: other(path, FOUND.states.astype(np.int32)),
     "states that are no numbers": lambda path: other(path, FOUND.states / np.float32(0)),
     "a folder": lambda path: (path.unlink(), path.mkdir()),

@@ -14,7 +14,7 @@ from src.modeling.represent import choose
 from src.records import Example
 from src.representations import read
 from tests.conftest import Ended, ParamsFile
-from tests.modeling.conftest import Make, local_models, make  # noqa: F401  # fixtures
+from tests.modeling.conftest import Make
 from tests.tools.conftest import Tool
 
 REPRESENT = {"train.represent": {"steps": [], "examples": 9, "budget_mib": 1}}
@@ -36,7 +36,7 @@ def test_a_base_is_what_training_starts_from(
     represent: Any,
     make: Make,
     splits: dict[str, list[Example]],
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     ended = represent("--base")
     path = tmp_path / "out" / "a.safetensors"
@@ -59,7 +59,7 @@ def test_another_base_a_joint_model_and_fewer_examples(
     represent: Any,
     make: Make,
     local_models: dict[str, Path],
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "out" / "a.safetensors"
     assert represent("--base", local_models["roberta"], "--examples", 3).status == 0
