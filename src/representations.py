@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save, save_file
+from safetensors.numpy import save
 
 from src.errors import UserError
 from src.files import atomic_file
@@ -72,7 +72,7 @@ def size(shape: tuple[int, ...], about: About) -> int:
 def write(path: Path, found: Representations) -> None:
     """Writes a file of representations."""
     with atomic_file(path) as temporary:
-        save_file({STATES: found.states}, temporary, found.about.metadata())
+        temporary.write_bytes(save({STATES: found.states}, found.about.metadata()))
 
 
 def read(path: Path) -> Representations:

@@ -93,7 +93,8 @@ def drift(base: Representations, model: Representations, name: str) -> Drift:
 def cka(first: np.ndarray, second: np.ndarray) -> float:
     """Returns linear CKA: how alike the likeness of examples to one another is, from 0 to 1.
 
-    Works on products of features or of examples, whichever are fewer; both give the same.
+    Works on products of features or of examples, whichever are fewer; both give the same. Of fewer examples than
+    features it leans towards 1: of two unrelated Gaussian clouds it is features / (features + samples).
 
     Shape: (samples, features) each; the numbers of features may differ.
     Source: Kornblith et al. 2019, Similarity of Neural Network Representations Revisited, sections 3 and 4.
@@ -107,19 +108,6 @@ def cka(first: np.ndarray, second: np.ndarray) -> float:
         k, m = x @ x.T, y @ y.T
         return float((k * m).sum() / (np.linalg.norm(k) * np.linalg.norm(m)))
     return float(np.linalg.norm(y.T @ x) ** 2 / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)))
-
-
-def unrelated(samples: int, width: int) -> float:
-    """Returns the 1 - CKA, about, of two Gaussian clouds that have nothing to do with one another.
-
-    It is 1 for endless samples alone: in few, any two are a little alike. From E[(tr KL)] and E[tr KK] of Wishart
-    matrices K and L.
-
-    >>> rng = np.random.default_rng(0)
-    >>> round(1 - cka(rng.normal(size=(200, 768)), rng.normal(size=(200, 768))), 2), round(unrelated(200, 768), 2)
-    (0.21, 0.21)
-    """
-    return samples / (samples + width)
 
 
 def _centred(states: np.ndarray) -> np.ndarray:

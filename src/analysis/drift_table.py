@@ -12,6 +12,7 @@ from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
 
 Means = Mapping[str, Mapping[str, Sequence[Statistic]]]  # {system: {measure: per layer}}
 
+ROUNDING = 1e-9  # what float32 and other batches may make of no drift
 TESTS = ("first", "second", "measure", "layer", "difference", "seeds", "t-test p", "d_z")
 NOTE = "p: corrected by Holm over the layers; * < .05, ** < .01, *** < .001"
 
@@ -37,14 +38,23 @@ def _layers(means: Means) -> int:
 
 
 def _spelt(value: Statistic, style: Style) -> str:
-    return f"{value.mean:.4f}" + ("" if value.sd is None else f" {style.plus_minus} {value.sd:.4f}")
+    return _number(value.mean) + ("" if value.sd is None else f" {style.plus_minus} {_number(value.sd)}")
+
+
+def _number(value: float, sign: str = "") -> str:
+    """Spells what four digits would make nothing of, unless it is rounding.
+
+    >>> _number(0.1234567), _number(0.0000021), _number(3e-17), _number(-0.2, "+")
+    ('0.1235', '2e-06', '0.0000', '-0.2000')
+    """
+    return f"{value:{sign}.0e}" if ROUNDING < abs(value) < 5e-5 else f"{value:{sign}.4f}"
 
 
 def _tests(tests: Sequence[Paired], style: Style) -> str:
     lines = [
         [
             *map(style.escape, (test.first, test.second, MEASURES[test.measure], layer_name(test.layer))),
-            f"{test.difference:+.4f}",
+            _number(test.difference, "+"),
             str(test.runs),
             style.escape(marked(test.p_holm)),
             "-" if test.seeds is None else f"{test.seeds.d_z:+.2f}",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from src import systems
 from src.analysis import drift, drift_table
-from src.analysis.drift import Drift, unrelated
+from src.analysis.drift import Drift
 from src.errors import UserError, run
 from src.representations import Representations, read
 
@@ -80,8 +80,8 @@ def _few(bases: Mapping[str, tuple[Path, Representations]]) -> Sequence[str]:
     if samples >= width:
         return []
     return [
-        f"{samples} examples of width {width}: of so few, even states that have nothing in common have a 1 - CKA of no "
-        f"more than about {unrelated(samples, width):.2f}; take more, or compare equal numbers alone"
+        f"{samples} examples of width {width}: of fewer examples than width, CKA leans towards 1; compare drifts of "
+        "equal numbers of examples alone"
     ]
 
 
