@@ -148,11 +148,12 @@ def tests(systems: Mapping[str, Runs]) -> tuple[list[Paired], list[str]]:
     for first, second in combinations(systems, 2):
         seeds = [seed for seed in systems[first] if seed in systems[second]]
         if len(seeds) < 2:
-            warnings.append(f"{first} and {second} share {len(seeds)} seeds and are not tested; a paired test needs 2")
+            if max(len(systems[first]), len(systems[second])) > 1:
+                warnings.append(f"{first} and {second} are not tested: seeds in common: {len(seeds)}, 2 are needed")
             continue
         if len(seeds) < 6:
             warnings.append(
-                f"{first} and {second} share {len(seeds)} seeds: the paired t-test takes their differences to be "
+                f"{first} and {second}: seeds in common: {len(seeds)}; the paired t-test takes their differences to be "
                 "normal, and a test that does not could not reach .05 below 6"
             )
         for measure in MEASURES:

@@ -170,8 +170,12 @@ def test_systems_are_tested_over_the_seeds_that_both_have() -> None:
     assert second.p_holm == pytest.approx(expected.pvalue)  # of one layer
     assert second.difference == pytest.approx(0.35)
     assert second.runs == 2
-    assert any("full and frozen share 1 seeds" in line for line in warnings)
-    assert any("full and lora share 2 seeds" in line and "below 6" in line for line in warnings)
+    assert any("full and frozen are not tested: seeds in common: 1" in line for line in warnings)
+    assert any("full and lora: seeds in common: 2;" in line and "below 6" in line for line in warnings)
+
+
+def test_of_one_run_each_nothing_is_said_of_seeds() -> None:
+    assert tests({name: {"": Drift([0.1], [0.9])} for name in ("step 1", "step 2")}) == ([], [])
 
 
 def test_p_values_are_corrected_over_layers() -> None:

@@ -55,7 +55,7 @@ def test_systems_over_seeds_stand_beside_one_another_with_their_tests(tool: Tool
     assert [line.split()[0] for line in lines[2:5]] == ["embeddings", "1", "2"]
     assert lines[2].split()[1:] == ["0.0000", "±", "0.0000", "1.0000", "±", "0.0000"] * 3
     assert sum(line.startswith("full   lora") for line in lines) == 6
-    assert ended.err.count("share 3 seeds: the paired t-test") == 3
+    assert ended.err.count("seeds in common: 3; the paired t-test") == 3
 
 
 def test_json_has_all_digits_and_the_order_full_above_lora_above_frozen(tool: Tool) -> None:
