@@ -112,6 +112,12 @@ class HealthParams(Section):
         return self
 
 
+class RepresentParams(Section):
+    steps: list[Annotated[int, Field(ge=0)]]
+    examples: Annotated[int, Field(ge=2)]
+    budget_mib: Positive
+
+
 class TrainParams(Section):
     mode: Literal["full", "frozen", "lora", "zero_shot"]
     freeze_layers: Annotated[int, Field(ge=0)]
@@ -145,6 +151,7 @@ class TrainParams(Section):
     tf32: bool | None
     deterministic: bool
     health: HealthParams
+    represent: RepresentParams
     trainer: dict[str, Any]
 
     @model_validator(mode="after")
@@ -165,6 +172,10 @@ class TrainParams(Section):
                 raise ValueError(
                     f"train.lora.{key}: {value} contradicts train.mode: {self.mode}; take it back, or set mode: lora"
                 )
+        if self.represent.steps and self.mode == "zero_shot":
+            raise ValueError(
+                "train.represent.steps contradicts train.mode: zero_shot, which has no steps; set [], or another mode"
+            )
         if self.separate_encoders and self.mode == "frozen":
             raise ValueError(
                 "train.separate_encoders contradicts train.mode: frozen, in which they would all say the same; "
@@ -184,8 +195,8 @@ class TrainParams(Section):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that changes what is learnt: `health` judges it afterwards."""
-        return self.model_dump(exclude={"health"})
+        """All that changes what is learnt: `represent` looks on, and `health` judges it afterwards."""
+        return self.model_dump(exclude={"health", "represent"})
 
 
 Choice = bool | int | float | str | None

@@ -16,25 +16,44 @@ def read(systems: Sequence[str]) -> dict[str, Runs]:
     Raises:
         UserError: no NAME=GLOB, a name that stands twice, a pattern that matches nothing, a file of other content.
     """
-    found: dict[str, Runs] = {}
-    for system in systems:
-        name, sign, pattern = system.partition("=")
-        if not (name and sign and pattern):
-            raise UserError(f"'{system}' is not NAME=GLOB, such as ours='runs/ours-*.jsonl'")
-        if name in found:
-            raise UserError(f"system '{name}' stands twice; one pattern may match all its runs")
-        found[name] = runs(pattern)
+    found = {name: runs(pattern) for name, pattern in patterns(systems).items()}
     labels = label_set(row for by_seed in found.values() for rows in by_seed.values() for row in rows)
     return {
         name: {seed: with_labels(rows, labels) for seed, rows in by_seed.items()} for name, by_seed in found.items()
     }
 
 
+def patterns(systems: Sequence[str]) -> dict[str, str]:
+    """Parts NAME=GLOB.
+
+    Raises:
+        UserError: no NAME=GLOB, or a name that stands twice.
+    """
+    found: dict[str, str] = {}
+    for system in systems:
+        name, sign, pattern = system.partition("=")
+        if not (name and sign and pattern):
+            raise UserError(f"'{system}' is not NAME=GLOB, such as ours='runs/ours-*.jsonl'")
+        if name in found:
+            raise UserError(f"system '{name}' stands twice; one pattern may match all its runs")
+        found[name] = pattern
+    return found
+
+
 def runs(pattern: str) -> Runs:
-    """Reads what a pattern matches; a run is named by what stands for the wildcards.
+    """Reads the predictions that a pattern matches.
 
     Raises:
         UserError: nothing matches, or a file holds something else.
+    """
+    return {name: read_predictions(path) for name, path in files(pattern).items()}
+
+
+def files(pattern: str) -> dict[str, Path]:
+    """Finds what a pattern matches; a run is named by what stands for the wildcards.
+
+    Raises:
+        UserError: nothing matches.
     """
     pattern = str(Path(pattern))  # ./runs/*.jsonl and runs//*.jsonl are runs/*.jsonl
     anchor = Path(pattern).anchor
@@ -44,11 +63,11 @@ def runs(pattern: str) -> Runs:
     except ValueError as error:
         raise UserError(f"{pattern} is no pattern: {error}") from error
     if not paths:
-        raise UserError(f"nothing matches {pattern}; give a file of predictions, a folder of such, or a pattern")
+        raise UserError(f"nothing matches {pattern}; give a file, a folder of files, or a pattern")
     names = [_wild(pattern, path) for path in paths]
     if len(set(names)) < len(names):
         names = paths
-    return {name: read_predictions(Path(path)) for name, path in zip(names, paths, strict=True)}
+    return dict(zip(names, map(Path, paths), strict=True))
 
 
 def _wild(pattern: str, path: str) -> str:

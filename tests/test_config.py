@@ -209,6 +209,10 @@ def test_a_name_that_is_not_legal_is_met_with_those_that_are(
             ["train.health.gradient_norm_red_flag", "train.health.gradient_norm_warning"],
         ),
         ({"train.health.expected_red_flag": 0.9}, ["train.health.expected_red_flag", "train.health.expected_warning"]),
+        (
+            {"train.represent.steps": [0], "train.mode": "zero_shot"},
+            ["train.represent.steps", "train.mode: zero_shot"],
+        ),
         ({"hpo.mode": "search", "train.mode": "zero_shot"}, ["hpo.mode: search", "train.mode: zero_shot"]),
         ({"hpo.mode": "tuned", "train.mode": "zero_shot"}, ["hpo.mode: tuned", "train.mode: zero_shot"]),
         ({"hpo.mode": "search", "hpo.space": {"mode": ["full", "zero_shot"]}}, ["hpo.space.mode: zero_shot"]),
@@ -244,6 +248,8 @@ def test_a_contradiction_names_every_key_that_takes_part(
         {"train.learning_rate": None},
         {"train.mode": "lora", "train.lora.r": 1, "train.lora.dropout": 0, "train.lora.target_modules": ["query"]},
         {"train.mode": "frozen", "train.cache_mib": 0},
+        {"train.mode": "frozen", "train.represent.steps": [0, 10]},
+        {"train.mode": "zero_shot", "train.represent.steps": []},
     ],
     ids=str,
 )

@@ -37,6 +37,7 @@ from src.modeling.fit import check, fit
 from src.modeling.health import Facts, History
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, ready
+from src.modeling.represent import Extraction, RepresentCallback, choose
 from src.modeling.watch import CostCallback, HealthCallback
 from src.records import Example, read_examples
 from src.tasks import validation_scores
@@ -78,9 +79,10 @@ def main() -> None:
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
     facts = _facts(encoder, model, train, validation, chosen, arguments.data)
+    state = _state_folder(params, chosen, arguments.data)
+    represent = _represent(model, validation, params.model, chosen, state, arguments.live)
     encoded = encode(model, train), encode(model, validation)
     begun = modes.begin(model, encoded, chosen)
-    state = _state_folder(params, chosen, arguments.data)
     watch = HealthCallback(facts, chosen.health)
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
     with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
@@ -92,7 +94,7 @@ def main() -> None:
                 learning_rate=learning_rate,
                 seed=params.seed,
                 state_folder=state,
-                callbacks=[LiveCallback(live), CostCallback(), watch],
+                callbacks=[LiveCallback(live), CostCallback(), watch, *represent],
             )
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
         with atomic_folder(arguments.model) as folder:
@@ -185,6 +187,16 @@ def _names(judged: Mapping[str, Any], status: str) -> list[str]:
     return [name for name, found in judged["rules"].items() if found["status"] == status]
 
 
+def _represent(
+    model: Checkpoint, validation: Sequence[Example], name: str, chosen: TrainParams, state: Path, live: Path
+) -> list[RepresentCallback]:
+    params = chosen.represent
+    if not params.steps:
+        return []
+    extraction = Extraction(model, choose(validation, params.examples), name)
+    return [RepresentCallback(extraction, params, chosen.batch_size, state=state, out=live / "representations")]
+
+
 def _measure(
     model: Checkpoint | Matcher,
     validation: Sequence[Example],
@@ -224,7 +236,7 @@ def _measure(
 
 def _state_folder(params: Params, chosen: TrainParams, data: Path) -> Path:
     """Where an interrupted run finds its state: outside of DVC's outs, under a name that equal runs share."""
-    what = [params.model, params.task, params.seed, chosen.settings]
+    what = [params.model, params.task, params.seed, chosen.settings, chosen.represent.model_dump()]
     files = [(data / name).read_bytes() for name in ("train.jsonl", "validation.jsonl", "labels.json")]
     key = hashlib.sha256(b"\0".join([json.dumps(what, sort_keys=True).encode(), *files])).hexdigest()[:16]
     return Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints" / key

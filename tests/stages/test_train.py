@@ -343,9 +343,12 @@ def test_without_dvc_the_state_lies_in_the_working_folder_and_is_removed_as_well
 
 
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_bytes_of_one_that_was_not(train: Train, tmp_path: Path) -> None:
-    changes = {"train.epochs": 3, "task": "cls+span"}
+    changes = {"train.epochs": 3, "task": "cls+span", "train.represent.steps": [0, 2, 3, 5]}
     assert train.at(tmp_path / "whole")(changes).status == 0
     whole, expected = train.written(), train.table("train/loss")
+    assert [name for name in whole if "representations" in name] == [
+        f"metrics/train/representations/step-{step}.safetensors" for step in (0, 2, 3, 5)
+    ]
 
     train.at(tmp_path / "killed")
     arguments = [sys.executable, "-c", KILLED, *train.arguments(changes, "{}")]

@@ -5,6 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Command, Ended
+from tests.modeling.conftest import local_models, make
+
+__all__ = ["local_models", "make"]  # fixtures
 
 Tool = Callable[..., Ended]
 

@@ -16,15 +16,18 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from src.analysis.calibration import Bin
 from src.analysis.compare import Statistic
+from src.analysis.drift import MEASURES
 from src.files import atomic_file
 
 Points = Sequence[tuple[float, float]]
 
 WIDTH = 6.4  # inches
 MOST_GROUPS = 80  # rows of a heatmap
+MARKERS = "os^Dv"  # lines that lie on one another are told apart
 LONGEST = 32  # characters of a name on an axis
 FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200}}
 
@@ -163,6 +166,26 @@ def calibration(systems: Mapping[str, Sequence[Bin]]) -> Figure:
         ax.plot(*_xy([(b.confidence or 0.0, b.accuracy or 0.0) for b in bins if b.rows]), marker="o", label=system)
     ax.set(xlabel="probability of the predicted label", ylabel="share that is correct", xlim=(0, 1), ylim=(0, 1.02))
     _legend(figure, ax)
+    return figure
+
+
+def drift(systems: Mapping[str, Mapping[str, Sequence[Statistic]]]) -> Figure:
+    """Draws how far each layer of an encoder is from its base, with one standard deviation over the runs.
+
+    Args:
+        systems: {system: {cka_distance, cosine: per layer, that of the embeddings first}}.
+    """
+    figure, axes = _figure(2.8, columns=2)
+    for ax, (measure, title) in zip(axes, MEASURES.items(), strict=True):
+        for number, (name, measures) in enumerate(systems.items()):
+            mean = np.array([found.mean for found in measures[measure]])
+            sd = np.array([found.sd or 0.0 for found in measures[measure]])
+            colour, marker = f"C{number % 7}", MARKERS[number % len(MARKERS)]
+            ax.plot(mean, label=name, color=colour, marker=marker, markersize=4)
+            ax.fill_between(range(len(mean)), mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set(title=f"{title} to the base", xlabel="layer (0: embeddings)")
+    _legend(figure, axes[0])
     return figure
 
 

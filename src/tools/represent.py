@@ -1,0 +1,99 @@
+"""Keeps the states of all layers of an encoder over validation examples: before training, or of a trained model.
+
+    python -m src.tools.represent --out full.safetensors                       # of the model in models/current
+    python -m src.tools.represent --model runs/lora --out lora.safetensors     # of another folder
+    python -m src.tools.represent --base --out base.safetensors                # what training starts from
+    python -m src.tools.represent --base dictabert --out base.safetensors      # in place of `model` of params.yaml
+
+A base is what the stage train makes of params.yaml, its seed included, before the first step. A trained model reads
+texts as it was trained to. src.tools.drift compares the files.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from transformers.utils import logging
+
+from src import config, representations, tasks
+from src.config import Params
+from src.errors import UserError, run
+from src.files import read_json
+from src.modeling import checkpoint, encoders, hardware
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.matcher import Matcher
+from src.modeling.represent import Extraction, choose
+from src.records import Example, read_examples
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    params = config.load(arguments.params)
+    own = params.train.represent
+    count = own.examples if arguments.examples is None else arguments.examples
+    budget, key = (
+        (own.budget_mib, "train.represent.budget_mib") if arguments.budget is None else (arguments.budget, "--budget")
+    )
+    if count < 2:
+        raise UserError(f"--examples is {count}; it must be 2 or more, for drift is about how examples differ")
+    if arguments.batch_size < 1:
+        raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
+    examples = choose(read_examples(arguments.data / "validation.jsonl"), count)
+    if len(examples) < 2:
+        raise UserError(f"{arguments.data / 'validation.jsonl'} has {len(examples)} examples; 2 are needed")
+
+    logging.disable_progress_bar()
+    setup = replace(hardware.choose(params.train), tf32=False)  # rounding is no drift
+    hardware.apply(setup)
+    if arguments.base is None:
+        name, model = str(arguments.model), _trained(arguments.model, params)
+    else:
+        name = arguments.base or params.model
+        model = _base(name, params, arguments.data)
+    extraction = Extraction(model, examples, name, arguments.encoder)
+    extraction.check(budget, 1, key)
+    model.model.to(setup.device).float()
+    found = extraction.run(arguments.batch_size)
+    representations.write(arguments.out, found)
+    samples, layers, width = found.states.shape
+    size = arguments.out.stat().st_size / 2**20
+    print(f"wrote {arguments.out}: {samples} examples x {layers} layers x {width}, {size:.2f} MiB")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--model", type=Path, default=Path("models/current"), help="folder; default: models/current")
+    which.add_argument("--base", nargs="?", const="", metavar="MODEL", help="of an untrained model; default: `model`")
+    parser.add_argument("--encoder", metavar="TASK", help="of a joint model with separate encoders; default: cls's")
+    parser.add_argument("--examples", type=int, help="of validation; default: train.represent.examples")
+    parser.add_argument("--budget", type=float, metavar="MIB", help="default: train.represent.budget_mib")
+    parser.add_argument("--batch-size", type=int, default=64, help="inputs per forward pass; default: 64")
+    parser.add_argument("--data", type=Path, default=Path("data/prepared"), help="folder that prepare wrote")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    return parser
+
+
+def _trained(folder: Path, params: Params) -> Checkpoint:
+    found = checkpoint.load(folder, trust_remote_code=params.train.trust_remote_code)
+    if isinstance(found, Matcher):
+        raise UserError(
+            f"{folder} is a zero-shot list of idioms, which has no encoder and no states; name another model"
+        )
+    return found
+
+
+def _base(name: str, params: Params, data: Path) -> Checkpoint:
+    from transformers import set_seed  # loads torch, which src.modeling has set the process up for by now
+
+    train: Sequence[Example] = read_examples(data / "train.jsonl")
+    labels = tasks.label_sets(tasks.parse(params.task), train, read_json(data / "labels.json"))
+    encoder = encoders.find(name, params.train.trust_remote_code, params.train.revision)
+    set_seed(params.seed)
+    return checkpoint.create(encoder, labels, train, params.train)
+
+
+if __name__ == "__main__":
+    run(main)
