@@ -27,6 +27,8 @@ from src.errors import UserError
 PARAMS = "params.yaml"
 METRICS = "metrics/evaluate.json"
 PREDICTIONS = "metrics/predictions"
+ENVIRONMENT = "models/environment.json"
+SEARCH = "metrics/hpo"
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,12 @@ def _lost(tasks: Sequence[Run], results: Sequence[Run]) -> list[Experiment]:
 
 
 def _params(state: Any) -> dict[str, Any]:
-    """The parameters of one revision; those of metrics/hpo are not among them: a stage chose them, and not a person."""
-    return compare.flatten(state.data.params.get(PARAMS, {}).get("data") or {}) if state.data else {}
+    """The parameters of one revision, without prices, which change no result, and without those of metrics/hpo.
+
+    The latter were chosen by a stage, and not by a person.
+    """
+    found = (state.data.params.get(PARAMS, {}).get("data") or {}) if state.data else {}
+    return compare.flatten({name: value for name, value in found.items() if name != "cost"})
 
 
 def _sources(data: Any) -> dict[str, str]:

@@ -79,6 +79,11 @@ def test_a_queued_grid_of_seeds_runs_on_two_workers(project: Path) -> None:
     assert all(0 <= row["cls"]["test"]["f1_macro"] <= 1 for row in found.values())
     assert "Failed" not in status
     assert "| cls | tiny | f1_macro | " in sh("python -m src.tools.compare --md", project)
+    costs = json.loads(sh("python -m src.tools.compare --cost --json", project))["lines"]
+    assert [line["experiment"] for line in costs] == ["workspace", *(line["experiment"] for line in costs[1:-1]), "all"]
+    assert len(costs) == 4  # the workspace, two seeds, and their sum
+    assert costs[-1]["seconds"] == pytest.approx(sum(line["train_seconds"] for line in costs[:-1]))
+    assert costs[-1]["cost"] == pytest.approx(costs[-1]["seconds"] / 3600 * 0.1)
     sh("dvc plots diff", project)
     assert (project / "dvc_plots/index.html").stat().st_size > 0
 

@@ -81,7 +81,7 @@ def test_what_chooses_a_model_never_reads_test_data(stage: str) -> None:
 
 def test_every_section_of_params_yaml_is_read_by_a_stage() -> None:
     read = {name.split(".")[0] for spec in STAGES.values() for name in spec["params"] if isinstance(name, str)}
-    assert read == set(Params.model_fields)
+    assert read == set(Params.model_fields) - {"cost"}  # a price re-runs nothing
 
 
 @pytest.mark.parametrize("stage", ["hpo", "train"])

@@ -22,7 +22,7 @@ from src.analysis.report.contents import Material, sections
 from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
 from src.errors import UserError, run
-from src.experiments import METRICS, PARAMS, PREDICTIONS
+from src.experiments import ENVIRONMENT, METRICS, PARAMS, PREDICTIONS
 from src.files import read_json, read_yaml, write_lines
 from src.records import read_predictions, read_splits
 from src.tools.compare import of_experiments, of_files
@@ -31,7 +31,6 @@ LOCK = "dvc.lock"
 BEST = "metrics/hpo/best.yaml"
 DATA = "data/prepared"
 STATISTICS = "metrics/data.json"
-ENVIRONMENT = "models/environment.json"
 TRAINING = "metrics/train/plots/metrics"
 CURVES = ("train/loss", "validation/loss", "validation/primary")
 
