@@ -74,7 +74,8 @@ def test_seed_is_a_parameter_of_train_alone() -> None:
 @pytest.mark.parametrize("stage", ["hpo", "train"])
 def test_what_chooses_a_model_never_reads_test_data(stage: str) -> None:
     data = [dep for dep in STAGES[stage]["deps"] if dep.startswith("data/")]
-    known = {"data/prepared/idioms.json", "data/prepared/label_words.json"} if stage == "train" else set()  # no rows
+    about = {f"data/prepared/{name}.json" for name in ("corpus", "idioms", "label_words")}
+    known = about if stage == "train" else set()  # no rows
     rows = {f"data/prepared/{name}" for name in ("labels.json", "train.jsonl", "validation.jsonl")}
     assert set(data) == rows | known
 

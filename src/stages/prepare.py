@@ -42,6 +42,8 @@ def main() -> None:
     with atomic_folder(arguments.out) as folder:
         for name in SPLITS:
             write_examples(folder / f"{name}.jsonl", [example for example in examples if example.split == name])
+        about = corpus.model_dump(include={"description", "language", "licence", "hub", "config", "revision"})
+        write_json(folder / "corpus.json", {"name": arguments.corpus.name, **about})
         write_json(folder / "labels.json", corpus.labels)
         write_json(folder / "idioms.json", idioms)
         write_json(folder / "label_words.json", corpus.zero_shot.model_dump() if corpus.zero_shot else None)

@@ -11,19 +11,20 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from dvclive import Live
 from filelock import FileLock
+from huggingface_hub import ModelCard
 from transformers.utils import logging
 
 from src import config, tasks
 from src.config import Params, TrainParams
 from src.errors import run
 from src.files import atomic_folder, read_json, read_yaml, write_json, write_lines
-from src.modeling import checkpoint, encoders, hardware, modes, zero_shot
+from src.modeling import card, checkpoint, encoders, hardware, modes, zero_shot
 from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
@@ -58,7 +59,7 @@ def main() -> None:
     set_seed(params.seed)
     if chosen.mode == "zero_shot":
         known = {name: read_json(arguments.data / f"{name}.json") for name in ("idioms", "label_words")}
-        _measure(zero_shot.create(encoder, labels, train, chosen, **known), validation, chosen, arguments)
+        _measure(zero_shot.create(encoder, labels, train, chosen, **known), validation, params, chosen, arguments)
         return
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
@@ -81,6 +82,10 @@ def main() -> None:
         with atomic_folder(arguments.model) as folder:
             begun.before_saving(folder)
             model.save(folder)
+            best = next(entry for entry in result.history if entry.get("eval_primary") == result.primary)
+            scores = {name.removeprefix("eval_"): value for name, value in best.items()}
+            trained = chosen.model_copy(update={"learning_rate": learning_rate, "precision": model.precision})
+            _card(model, params, trained, arguments.data, scores, result.epoch).save(folder / card.FILE)
         environment = {
             **hardware.describe(),
             "precision": model.precision,
@@ -102,8 +107,33 @@ def _live(folder: Path) -> Live:
     return Live(str(folder), save_dvc_exp=False, dvcyaml=None, monitor_system=False)
 
 
+def _card(
+    model: Checkpoint | Matcher,
+    params: Params,
+    trained: TrainParams,
+    data: Path,
+    scores: Mapping[str, float],
+    epoch: float = 0.0,
+) -> ModelCard:
+    source = encoders.find(params.model, trained.trust_remote_code, trained.revision).source
+    return card.create(
+        model.labels,
+        read_json(data / "corpus.json"),
+        data,
+        {**params.model_dump(include={"model", "task", "seed"}), **trained.model_dump()},
+        scores,
+        epoch=epoch,
+        base_model=None if source is None or Path(source).is_dir() or isinstance(model, Matcher) else source,
+        plain=isinstance(model, Checkpoint) and type(model.model) not in checkpoint.OURS.values(),
+    )
+
+
 def _measure(
-    model: Checkpoint | Matcher, validation: Sequence[Example], chosen: TrainParams, arguments: argparse.Namespace
+    model: Checkpoint | Matcher,
+    validation: Sequence[Example],
+    params: Params,
+    chosen: TrainParams,
+    arguments: argparse.Namespace,
 ) -> None:
     """Saves a model that there is nothing to train of, and what it scores on validation."""
     check(model, validation, chosen)
@@ -113,14 +143,16 @@ def _measure(
     begin = time.perf_counter()
     rows = predict(model, validation, chosen.batch_size)
     seconds = time.perf_counter() - begin
+    scores = validation_scores(model.tasks, rows)
     with _live(arguments.live) as live:
-        for name, value in validation_scores(model.tasks, rows).items():
+        for name, value in scores.items():
             live.log_metric(f"validation/{name}", value)
-        live.summary["best"] = {"primary": live.summary["validation"]["primary"], "epoch": 0.0}
+        live.summary["best"] = {"primary": scores["primary"], "epoch": 0.0}
     for curve in ("train", "validation"):  # dvc.yaml names them; nothing was learnt, and they have no points
         write_lines(arguments.live / "plots" / "metrics" / curve / "loss.tsv", ["step\tloss"])
     with atomic_folder(arguments.model) as folder:
         model.save(folder)
+        _card(model, params, chosen, arguments.data, scores).save(folder / card.FILE)
     environment = {
         **hardware.describe(),
         "setup": asdict(setup),

@@ -36,7 +36,7 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12), ("test", 12), ("unseen", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "idioms.json", "label_words.json"):
+    for name in ("corpus.json", "labels.json", "idioms.json", "label_words.json"):
         shutil.copy(prepared / name, folder)
     return folder
 
@@ -103,7 +103,7 @@ def test_whatever_the_mode_a_plain_checkpoint_is_saved_and_the_share_that_learnt
 ) -> None:
     assert train({"task": "span", **changes}).status == 0
     written = {path.name for path in Path("models/current").iterdir()}
-    plain = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    plain = {"README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     assert written == plain | ({"adapter"} if "train.lora.keep_adapter" in changes else set())
     _, info = AutoModelForTokenClassification.from_pretrained("models/current", output_loading_info=True)
     assert not info["missing_keys"]

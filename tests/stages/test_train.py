@@ -65,7 +65,8 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    (folder / "labels.json").write_bytes((prepared / "labels.json").read_bytes())
+    for name in ("corpus.json", "labels.json"):
+        (folder / name).write_bytes((prepared / name).read_bytes())
     return folder
 
 
@@ -154,7 +155,7 @@ def test_the_model_is_a_plain_checkpoint_that_scores_what_the_summary_says(
 ) -> None:
     assert train({"task": task, "train.epochs": 2}).status == 0
     names = {path.name for path in train.model.iterdir()}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert names == {"README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     if auto_class:
         plain = getattr(transformers, auto_class).from_pretrained(train.model)
         assert type(plain).__module__.startswith("transformers.models.")
@@ -293,7 +294,7 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
     if labels := other.pop("labels", None):
         folder = tmp_path / "other labels"
         folder.mkdir()
-        for name in ("train.jsonl", "validation.jsonl"):
+        for name in ("train.jsonl", "validation.jsonl", "corpus.json"):
             (folder / name).write_bytes((train.data / name).read_bytes())
         (folder / "labels.json").write_text(json.dumps(labels))
         train.data = folder
