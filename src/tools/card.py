@@ -26,8 +26,8 @@ from src.tasks import TASKS
 SPLITS = ("test", "unseen")
 HEADINGS = ("task", "metric", "system", *(heading for split in SPLITS for heading in (split, "95 %")))
 WITH_DICTIONARY = (
-    "The spans scored here are those of the model joined with the canonical idioms of the corpus (evaluate.lexicon: {}), "
-    "which are not in this folder.\n\n"
+    "The spans scored here are those of the model joined with the canonical idioms of the corpus (evaluate.lexicon: "
+    "{}), which are not in this folder.\n\n"
 )
 
 
