@@ -238,10 +238,10 @@ def load(folder: Path, *, trust_remote_code: bool = False, weights: str | None =
     """Loads what was saved: a model of ours, or any transformers checkpoint of a task's class.
 
     Args:
-        weights: where an adapter's base is, on the hub or in a folder: its weights in place of those that were saved.
+        weights: for a single task: where an adapter's base is, on the hub or in a folder; in place of what was saved.
 
     Raises:
-        UserError: no checkpoint there, or of a class that no task has; weights for a class of ours.
+        UserError: no checkpoint there, or of a class that no task has.
     """
     if (folder / matcher.FILE).is_file():
         return matcher.load(folder)
@@ -251,8 +251,6 @@ def load(folder: Path, *, trust_remote_code: bool = False, weights: str | None =
     tokenizer = pretrained(AutoTokenizer, folder, origin)
     raw = read_json(folder / "config.json")
     if raw.get("model_type") in OURS:
-        if weights is not None:
-            raise UserError(f"a {raw['model_type']} model is loaded as it was saved; its adapter is not used by itself")
         model = pretrained(OURS[raw["model_type"]], folder, {})
         labels = dict(model.config.task_labels)
     else:

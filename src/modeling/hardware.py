@@ -135,8 +135,8 @@ def peak_memory_mib() -> float:
     """Returns the most memory that this process has held, in MiB: of the GPU where there is one, else of the host."""
     if torch.cuda.is_available():
         return float(round(torch.cuda.max_memory_allocated() / 2**20, 1))
-    status = Path("/proc/self/status")
-    if status.is_file():  # ru_maxrss begins with that of the process which started this one
-        return round(int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))[0]) / 2**10, 1)
+    if sys.platform == "linux":  # where ru_maxrss begins with that of the process which started this one
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return round(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 2**10, 1)
     unit = 1 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes on macOS, in KiB elsewhere
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)

@@ -206,9 +206,10 @@ def _text(report: Mapping[str, Any]) -> str:
     machine, sizes = report["hardware"], report["sub_words"]
     about = (
         f"{report['model']} ({report['files_mib']:.1f} MiB of files) on {machine['device']}, "
-        f"{machine['threads']} threads, torch {machine['torch']}\n{report['requests']} requests of one text, of {sizes['median']:g} sub-words (p95 "
-        f"{sizes['p95']:g}, most {sizes['most']}), after {report['warm_up']} others; rows/s in batches of "
-        f"{report['batch_size']}; max difference: of logits, to {REFERENCE}"
+        f"{machine['threads']} threads, torch {machine['torch']}\n"
+        f"{report['requests']} requests of one text, of {sizes['median']:g} sub-words (p95 {sizes['p95']:g}, most "
+        f"{sizes['most']}), after {report['warm_up']} others; rows/s in batches of {report['batch_size']}\n"
+        f"max difference: of logits, to {REFERENCE}; peak: of the process, libraries included (GPU: of its memory)"
     )
     return f"{TEXT.table(HEADINGS, lines)}\n\n{about}"
 
