@@ -68,7 +68,7 @@ def _ways(model: torch.nn.Module, folder: Path) -> dict[str, Request]:
     axes = {name: {0: "batch", 1: "sub_words"} for name in INPUTS}
     fp32, int8 = str(folder / "fp32.onnx"), str(folder / "int8.onnx")
     torch.onnx.export(
-        _Plain(model), (example, example), fp32, input_names=INPUTS, output_names=["logits"], dynamic_axes=axes,
+        _Plain(model), (example, example), fp32, input_names=list(INPUTS), output_names=["logits"], dynamic_axes=axes,
         dynamo=False,
     )  # fmt: skip
     quantize_dynamic(fp32, int8, weight_type=QuantType.QInt8)

@@ -119,6 +119,7 @@ def measure(name: str, examples: Sequence[Example], arguments: argparse.Namespac
         UserError: the model has no such variant.
     """
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
     loaded: list[variants.Deployed] = []
     folder, trust = arguments.model, arguments.trust_remote_code
     load_seconds = latency.seconds(lambda: loaded.append(variants.load(name, folder, trust_remote_code=trust)))

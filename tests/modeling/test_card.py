@@ -51,7 +51,6 @@ def test_the_metadata_come_back_as_they_were_written(task: str, prepared: Path, 
 def test_every_task_has_a_name_that_the_hub_knows(task: str) -> None:
     known = {*SUPPORTED_TASKS, "question-answering"}  # a task of the hub still, of which transformers 5 has no pipeline
     assert card.PIPELINES[task] in known
-    assert card.PIPELINES.keys() == TASKS.keys()
 
 
 @pytest.mark.parametrize(

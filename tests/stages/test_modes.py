@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
 from src.files import read_json
@@ -117,7 +118,10 @@ def test_zero_shot_spans_are_those_of_the_baseline_in_all_that_follows(
     train: Run, evaluate: Run, command: Command
 ) -> None:
     assert train({"task": "span", "model": "tiny", "train.mode": "zero_shot"}).status == 0
-    assert [path.name for path in Path("models/current").iterdir()] == ["idioms.json"]
+    assert {path.name for path in Path("models/current").iterdir()} == {"README.md", "idioms.json"}
+    card = ModelCard.load(Path("models/current/README.md"))
+    assert (card.data.library_name, card.data.base_model) == (None, None)
+    assert "python -m src.tools.predict" in card.text
     assert read_json(Path("models/environment.json"))["steps"] == 0
     assert read_json(Path("metrics/train/metrics.json"))["best"]["primary"] > 0.8
     for curve in ("train", "validation"):
