@@ -55,7 +55,7 @@ def main() -> None:
             if number >= 10:  # the first ones are the warm-up
                 times[name].append(1000 * taken)
                 farthest[name] = max(farthest[name], float(np.abs(way(text) - reference).max()))
-    print(f"| | median ms | p95 ms | max difference |\n|---|---|---|---|   ({common.load()})")
+    print(f"{common.load()}\n\n| | median ms | p95 ms | max difference |\n|---|---|---|---|")
     for name, found in times.items():
         print(f"| {name} | {median(found):.1f} | {np.percentile(found, 95):.1f} | {farthest[name]:.1e} |")
 
@@ -82,7 +82,8 @@ def _ways(model: torch.nn.Module, folder: Path) -> dict[str, Request]:
     def theirs(text: torch.Tensor, session: onnxruntime.InferenceSession) -> np.ndarray:
         return session.run(None, dict(zip(INPUTS, (text.numpy(), np.ones(text.shape, np.int64)), strict=True)))[0]
 
-    plain, half = _Plain(model), _Plain(copy.deepcopy(model).to(torch.bfloat16))
+    plain = _Plain(model).eval()  # anew: the exporter leaves it as in training
+    half = copy.deepcopy(plain).to(torch.bfloat16)
     sessions = [onnxruntime.InferenceSession(path, options) for path in (fp32, int8)]
     return {
         "torch fp32": lambda text: ours(text, plain),
