@@ -270,6 +270,12 @@ class EvaluateParams(Section):
     lexicon: Literal["none", "complete", "restrict"]
 
 
+class CostParams(Section):
+    currency: Annotated[str, Field(min_length=1)]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    per_hour: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(ge=0)]]
+
+
 class Params(Section):
     model: Annotated[str, Field(min_length=1)]
     task: Annotated[str, Field(min_length=1)]
@@ -278,6 +284,7 @@ class Params(Section):
     hpo: HpoParams
     train: TrainParams
     evaluate: EvaluateParams
+    cost: CostParams
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> "Params":

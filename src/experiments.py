@@ -24,10 +24,16 @@ from scmrepo.exceptions import SCMError
 from src.analysis import compare
 from src.analysis.compare import Run
 from src.errors import UserError, unknown_name
+from src.files import read_yaml
 
 PARAMS = "params.yaml"
+LOCK = "dvc.lock"
+BEST = "metrics/hpo/best.yaml"
+MODEL = "models/current"
 METRICS = "metrics/evaluate.json"
 PREDICTIONS = "metrics/predictions"
+ENVIRONMENT = "models/environment.json"
+SEARCH = "metrics/hpo"
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,12 @@ def _lost(tasks: Sequence[Run], results: Sequence[Run]) -> list[Experiment]:
 
 
 def _params(state: Any) -> dict[str, Any]:
-    """The parameters of one revision; those of metrics/hpo are not among them: a stage chose them, and not a person."""
-    return compare.flatten(state.data.params.get(PARAMS, {}).get("data") or {}) if state.data else {}
+    """The parameters of one revision, without prices, which change no result, and without those of metrics/hpo.
+
+    The latter were chosen by a stage, and not by a person.
+    """
+    found = (state.data.params.get(PARAMS, {}).get("data") or {}) if state.data else {}
+    return compare.flatten({name: value for name, value in found.items() if name != "cost"})
 
 
 def _sources(data: Any) -> dict[str, str]:
@@ -193,15 +203,39 @@ def _reason(log: Path | None) -> str:
     return textwrap.shorten(reasons[-1], 200, placeholder=" …").rstrip(".")
 
 
+def locked_params(lock: Path) -> dict[str, Any]:
+    """The parameters that the stages ran with: not what params.yaml says by now, and with what a search chose."""
+    found: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
+    for stage in read_yaml(lock)["stages"].values():
+        found |= compare.flatten(stage.get("params", {}).get(PARAMS, {}))
+        chosen |= stage.get("params", {}).get(BEST) or {}
+    return found | compare.flatten({"train": chosen})
+
+
 def changed_stages() -> list[str]:
     """Returns the stages whose results are not those of the workspace as it is.
 
     Raises:
         UserError: this is no DVC repository.
     """
+    return sorted(changes())
+
+
+def changes() -> dict[str, set[str]]:
+    """Returns, of each stage whose results are not those of the workspace as it is, the files that have changed.
+
+    A changed command has no file.
+
+    Raises:
+        UserError: this is no DVC repository.
+    """
     try:
         with Repo() as repo:
-            return sorted(repo.status())
+            return {
+                stage: {path for found in what if isinstance(found, dict) for paths in found.values() for path in paths}
+                for stage, what in repo.status().items()
+            }
     except (DvcException, SCMError, OSError) as error:
         raise UserError(f"DVC cannot say whether the results are up to date: {error}") from error
 

@@ -1,6 +1,7 @@
 """Files are whole or absent: each is written to a temporary name beside its place and renamed when complete."""
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -80,6 +81,12 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: the value holds NaN or an infinity, which JSON has no word for.
     """
     write_lines(path, [json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)])
+
+
+def digest(settings: Any, files: Sequence[Path]) -> str:
+    """Returns 16 hexadecimal digits, the same for the same settings, as JSON has them, and the same files."""
+    parts = [json.dumps(settings, sort_keys=True).encode(), *(file.read_bytes() for file in files)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def read_json(path: Path) -> Any:

@@ -346,3 +346,8 @@ def test_a_search_that_cannot_be_is_refused_and_no_secret_is_shown(
     for word in words:
         assert word in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize("change", [{"cost.date": "today"}, {"cost.per_hour": {"H100": -1.0}}, {"cost.currency": ""}])
+def test_a_price_has_a_date_a_currency_and_is_not_negative(params_file: ParamsFile, change: dict[str, Any]) -> None:
+    assert refusal(params_file(change)).startswith(next(iter(change)))

@@ -13,6 +13,7 @@ from typing import Any
 
 import optuna
 import pytest
+from huggingface_hub import ModelCard
 
 from src.checks import CHECKS
 from src.records import read_predictions
@@ -69,6 +70,37 @@ def test_compiled_code_is_no_change(project: Path) -> None:
     assert ran(sh("dvc repro", project)) == []
 
 
+def test_a_folder_for_the_hub_has_the_model_and_a_card_with_the_scores_of_evaluate(project: Path) -> None:
+    assert sh("python -m src.tools.card --out hub", project) == "hub\n"
+    model, made = project / "models/current", project / "hub"
+    assert {path.name for path in made.iterdir()} == {path.name for path in model.iterdir()}
+    assert (made / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
+    scores = json.loads((project / "metrics/evaluate.json").read_text())
+    card = ModelCard.load(made / "README.md")
+    found = {(result.dataset_split, result.metric_name): result.metric_value for result in card.data.eval_results}
+    assert len(found) == 1 + 2 * 3  # validation; test and unseen of the model, majority and tfidf
+    for split in ("test", "unseen"):
+        own, tfidf = scores["cls"][split], scores["baselines"]["cls"]["tfidf"][split]
+        low, high = own["f1_macro_interval"]
+        assert found[split, f"f1_macro (95 %: {low:.3f} to {high:.3f})"] == own["f1_macro"]
+        assert tfidf["f1_macro"] in found.values()
+        assert f"| {own['f1_macro']:.3f} | {low:.3f} to {high:.3f} |" in card.text
+    assert "baseline tfidf" in card.text
+    assert "hub is there already" in sh("python -m src.tools.card --out hub", project, status=2)
+    shutil.rmtree(made)
+
+
+@pytest.mark.parametrize("changed", ["models/current/config.json", "metrics/evaluate.json"])
+def test_scores_of_another_model_are_not_put_into_the_card(project: Path, changed: str) -> None:
+    before = (project / changed).read_text()
+    (project / changed).write_text(f"{before} ")
+    told = sh("python -m src.tools.card --out hub", project, status=2)
+    assert told.startswith("error: metrics/evaluate.json has not the scores of models/current: ")
+    assert told.count("\n") == 1
+    assert not (project / "hub").exists()
+    (project / changed).write_text(before)
+
+
 def test_another_seed_re_runs_train_and_evaluate_alone(project: Path) -> None:
     assert ran(sh("dvc exp run -S seed=7", project)) == ["train", "evaluate"]
     assert "seed" in sh("dvc params diff", project)
@@ -95,6 +127,11 @@ def test_a_queued_grid_of_seeds_runs_on_two_workers(project: Path) -> None:
     assert all(0 <= row["cls"]["test"]["f1_macro"] <= 1 for row in found.values())
     assert "Failed" not in status
     assert "| cls | tiny | f1_macro | " in sh("python -m src.tools.compare --md", project)
+    costs = json.loads(sh("python -m src.tools.compare --cost --json", project))["lines"]
+    assert [line["experiment"] for line in costs] == ["workspace", *(line["experiment"] for line in costs[1:-1]), "all"]
+    assert len(costs) == 4  # the workspace, two seeds, and their sum
+    assert costs[-1]["seconds"] == pytest.approx(sum(line["train_seconds"] for line in costs[:-1]))
+    assert costs[-1]["cost"] == pytest.approx(costs[-1]["seconds"] / 3600 * 0.1)
     sh("dvc plots diff", project)
     assert (project / "dvc_plots/index.html").stat().st_size > 0
 

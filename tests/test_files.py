@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from src.errors import UserError
-from src.files import atomic_folder, read_json, read_yaml, write_csv, write_json, write_lines
+from src.files import atomic_folder, digest, read_json, read_yaml, write_csv, write_json, write_lines
 
 
 class BrokenError(Exception):
@@ -185,3 +185,17 @@ def test_a_folder_in_the_place_of_a_file_is_an_expected_error(tmp_path: Path, re
     with pytest.raises(UserError) as error:
         read(tmp_path)
     assert str(error.value).startswith(str(tmp_path))
+
+
+def test_a_digest_tells_settings_and_files_from_others(tmp_path: Path) -> None:
+    for name, content in (("a", "1"), ("same", "1"), ("b", "2")):
+        (tmp_path / name).write_text(content)
+    found = digest({"x": 1, "y": 2}, [tmp_path / "a"])
+    assert len(found) == 16
+    assert found == digest({"y": 2, "x": 1}, [tmp_path / "same"])
+    others = [
+        digest({"x": 1}, [tmp_path / "a"]),
+        digest({"x": 1, "y": 2}, [tmp_path / "b"]),
+        digest({"x": 1, "y": 2}, []),
+    ]
+    assert len({found, *others}) == 4

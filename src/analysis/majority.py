@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from src.records import Example, Prediction
-from src.tasks import cls, evidence, span
+from src.tasks import Task, cls, evidence, span
 from src.tasks.alignment import searched_text
 
 Splits = Mapping[str, Sequence[Example]]
@@ -42,6 +42,17 @@ def no_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -
 def each(splits: Splits, predict: Callable[[Example], Prediction]) -> Rows:
     """Predicts every example of every split by itself."""
     return {split: [predict(example) for example in examples] for split, examples in splits.items()}
+
+
+def scores(
+    tasks: Sequence[Task], train: Sequence[Example], examples: Sequence[Example], labels: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, float]]:
+    """Returns what the majority of train scores on examples: {task: {metric: score}}."""
+    found = {}
+    for task in tasks:
+        rows = MAJORITY[task.name](train, {"": examples}, labels[task.name])[""]
+        found[task.name] = task.score([row for row in rows if row.gold is not None])
+    return found
 
 
 MAJORITY: dict[str, Baseline] = {"cls": majority_label, "span": majority_tag, "evidence": majority_answer}

@@ -236,8 +236,11 @@ def _joint(
     return model
 
 
-def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint | Matcher:
+def load(folder: Path, *, trust_remote_code: bool = False, weights: str | None = None) -> Checkpoint | Matcher:
     """Loads what was saved: a model of ours, or any transformers checkpoint of a task's class.
+
+    Args:
+        weights: for a single task: where an adapter's base is, on the hub or in a folder; in place of what was saved.
 
     Raises:
         UserError: no checkpoint there, or of a class that no task has.
@@ -254,7 +257,12 @@ def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint | Match
         labels = dict(model.config.task_labels)
     else:
         task = _task_of(folder, raw)
-        model = pretrained(getattr(transformers, task.auto_class), folder, origin)
+        if weights is None:
+            model = pretrained(getattr(transformers, task.auto_class), folder, origin)
+        else:
+            config = pretrained(AutoConfig, folder, origin)
+            options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
+            model = pretrained(getattr(transformers, task.auto_class), weights, origin, **options)
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
     check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
     settings = _settings([TASKS[name] for name in labels]) | getattr(model.config, "task_settings", {})

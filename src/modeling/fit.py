@@ -7,6 +7,7 @@ the epoch is scored with it: that is what its saved model would score.
 
 import math
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Fit:
     Attributes:
         primary: best validation score, the mean of the tasks' primary metrics.
         epoch: the epoch that reached it.
+        seconds: of this process and of those that it goes on from; what they did after their last state is not known.
         history: the log of the run: one entry per optimizer step and one per evaluation.
         micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
         gradient_accumulation_steps: of these per optimizer step.
@@ -119,7 +121,7 @@ def fit(
         primary=trainer.state.best_metric or 0.0,
         epoch=best["epoch"],
         steps=trainer.state.global_step,
-        seconds=result.metrics["train_runtime"],
+        seconds=trainer.seconds,
         samples_per_second=result.metrics["train_samples_per_second"],
         history=trainer.state.log_history,
         micro_batch_size=-(-params.batch_size // trainer.parts),
@@ -253,6 +255,13 @@ class _Trainer(transformers.Trainer):
         self.params = params
         self.class_weights = {name: weights.to(self.args.device) for name, weights in class_weights.items()}
         self.step = _Step(-1)
+        self.clock = time.perf_counter()  # when the last epoch ended
+
+    @property
+    def seconds(self) -> float:
+        """How long training has taken; epochs are kept in the history, and so in the resume state."""
+        epochs = sum(entry.get("epoch_runtime", 0.0) for entry in self.state.log_history)
+        return epochs + time.perf_counter() - self.clock
 
     @property
     def parts(self) -> int:
@@ -339,7 +348,9 @@ class _Trainer(transformers.Trainer):
         chosen = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
         metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | chosen).items()}
-        self.log(metrics)
+        now = time.perf_counter()
+        self.log({**metrics, "epoch_runtime": now - self.clock})
+        self.clock = now
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
 

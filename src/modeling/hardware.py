@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import resource
 import sys
 from dataclasses import dataclass
@@ -135,6 +136,9 @@ def peak_memory_mib() -> float:
     """Returns the most memory that this process has held, in MiB: of the GPU where there is one, else of the host."""
     if torch.cuda.is_available():
         return float(round(torch.cuda.max_memory_allocated() / 2**20, 1))
+    if sys.platform == "linux":  # where ru_maxrss begins with that of the process which started this one
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return round(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 2**10, 1)
     unit = 1 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes on macOS, in KiB elsewhere
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 

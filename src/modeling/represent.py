@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from src import representations
-from src.config import RepresentParams
+from src.config import RepresentParams, TrainParams
 from src.errors import UserError, unknown_name
 from src.modeling import parts
 from src.modeling.batches import encode, longest_first
@@ -179,6 +179,16 @@ class RepresentCallback(TrainerCallback):
             shutil.copytree(self.kept, self.out, dirs_exist_ok=True)
         if missed := sorted(step for step in self.steps if step > state.global_step):
             print(f"training ended at step {state.global_step}; no representations of {missed}", file=sys.stderr)
+
+
+def representing(
+    checkpoint: Checkpoint, validation: Sequence[Example], model: str, params: TrainParams, state: Path, out: Path
+) -> list[TrainerCallback]:
+    """Returns the callback that train.represent asks for, or none. Arguments as of RepresentCallback."""
+    if not params.represent.steps:
+        return []
+    extraction = Extraction(checkpoint, choose(validation, params.represent.examples), model)
+    return [RepresentCallback(extraction, params.represent, params.batch_size, state=state, out=out)]
 
 
 def _sha256(value: Any) -> str:

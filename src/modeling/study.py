@@ -5,8 +5,6 @@ never mix. Several processes, of several machines, may work on one study; trials
 made up for.
 """
 
-import hashlib
-import json
 import os
 import socket
 import time
@@ -23,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from src.config import HpoParams, Range
 from src.errors import UserError
+from src.files import digest
 
 Space = Mapping[str, Sequence[Any] | Range]
 HEARTBEAT = 10  # seconds between signs of life of a trial in a data base
@@ -39,9 +38,7 @@ def name(label: str, settings: Mapping[str, Any], data: Sequence[Path]) -> str:
         settings: all that changes what a trial is or how it is chosen, but not how many there are.
         data: the files that trials learn from.
     """
-    parts = [json.dumps(settings, sort_keys=True).encode(), *(file.read_bytes() for file in data)]
-    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
-    return f"{label}-{digest[:12]}"
+    return f"{label}-{digest(settings, data)[:12]}"
 
 
 def storage(where: str | None, folder: Path) -> BaseStorage:

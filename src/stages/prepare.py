@@ -45,8 +45,11 @@ def main() -> None:
     with atomic_folder(arguments.out) as folder:
         for name in SPLITS:
             write_examples(folder / f"{name}.jsonl", (row.example for row in rows if row.split == name))
+        about = corpus.model_dump(
+            include={"description", "language", "licence", "hub", "config", "revision", "expected"}
+        )
+        write_json(folder / "corpus.json", {"name": arguments.corpus.name, **about})
         write_json(folder / "labels.json", corpus.labels)
-        write_json(folder / "expected.json", corpus.expected)
         write_json(folder / "idioms.json", idioms)
         write_json(folder / "label_words.json", corpus.zero_shot.model_dump() if corpus.zero_shot else None)
     write_json(

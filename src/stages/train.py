@@ -8,36 +8,35 @@ Says in health.json whether the run is to be trusted: src/modeling/health.py.
 """
 
 import argparse
-import hashlib
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dvclive import Live
 from filelock import FileLock
+from huggingface_hub import ModelCard
 from transformers.utils import logging
 
 from src import config, tasks
-from src.analysis.majority import MAJORITY
+from src.analysis import majority
 from src.config import Params, TrainParams
 from src.errors import UserError, run, unknown_name
-from src.files import atomic_folder, read_json, read_yaml, write_json, write_lines
-from src.modeling import checkpoint, encoders, hardware, health, modes, reload, zero_shot
+from src.files import atomic_folder, digest, read_json, read_yaml, write_json, write_lines
+from src.modeling import card, checkpoint, encoders, hardware, health, modes, reload, zero_shot
 from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
-from src.modeling.fit import check, fit
+from src.modeling.fit import Fit, check, fit
 from src.modeling.health import Facts, History
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, ready
-from src.modeling.represent import Extraction, RepresentCallback, choose
+from src.modeling.represent import representing
 from src.modeling.watch import CostCallback, HealthCallback
 from src.records import Example, read_examples
 from src.tasks import validation_scores
@@ -65,25 +64,26 @@ def main() -> None:
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
     encoder = encoders.find(params.model, chosen.trust_remote_code, chosen.revision)
-    learning_rate = modes.learning_rate(chosen, encoder)
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays
     set_seed(params.seed)
     if chosen.mode == "zero_shot":
         known = {name: read_json(arguments.data / f"{name}.json") for name in ("idioms", "label_words")}
-        unlearnt = zero_shot.create(encoder, labels, train, chosen, **known)
-        check(unlearnt, validation, chosen)
-        facts = _facts(encoder, unlearnt, train, validation, chosen, arguments.data)
-        _measure(unlearnt, validation, chosen, facts, arguments)
+        model = zero_shot.create(encoder, labels, train, chosen, **known)
+        check(model, validation, chosen)
+        watch = HealthCallback(_facts(encoder, model, train, validation, chosen, arguments.data), chosen.health)
+        _write(model, _measured(model, validation, chosen, arguments.live), watch, params, validation, arguments)
         return
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
-    facts = _facts(encoder, model, train, validation, chosen, arguments.data)
-    state = _state_folder(params, chosen, arguments.data)
-    represent = _represent(model, validation, params.model, chosen, state, arguments.live)
+    watch = HealthCallback(_facts(encoder, model, train, validation, chosen, arguments.data), chosen.health)
+    settings = [params.model, params.task, params.seed, chosen.settings, chosen.represent.model_dump()]
+    files = [arguments.data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
+    state = Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints" / digest(settings, files)  # equal runs share it
+    represent = representing(model, validation, params.model, chosen, state, arguments.live / "representations")
     encoded = encode(model, train), encode(model, validation)
     begun = modes.begin(model, encoded, chosen)
-    watch = HealthCallback(facts, chosen.health)
+    learning_rate = modes.learning_rate(chosen, encoder)
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
     with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
         with _live(arguments.live) as live:
@@ -97,26 +97,62 @@ def main() -> None:
                 callbacks=[LiveCallback(live), CostCallback(), watch, *represent],
             )
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
-        with atomic_folder(arguments.model) as folder:
-            begun.before_saving(folder)
-            model.save(folder)
-        environment = {
-            **hardware.describe(),
-            "precision": model.precision,
-            "setup": asdict(hardware.choose(chosen)),
-            "micro_batch_size": result.micro_batch_size,
-            "gradient_accumulation_steps": result.gradient_accumulation_steps,
-            "trainable_share": begun.trainable_share,
-            "learning_rate": learning_rate,
-            "steps": result.steps,
-            "seconds": result.seconds,
-            "samples_per_second": result.samples_per_second,
-            "peak_memory_mib": hardware.peak_memory_mib(),
-            "epochs": [{name: e[name] for name in COSTS} for e in result.history if set(COSTS) <= e.keys()],
-        }
-        write_json(arguments.environment, environment)
-        _judge(model, validation, result.history, watch, chosen, arguments)
+        trained = chosen.model_copy(update={"learning_rate": learning_rate, "precision": model.precision})
+        _write(model, _learnt(result, begun, trained), watch, params, validation, arguments)
         shutil.rmtree(state, ignore_errors=True)  # not where a red flag fails the stage: it may yet be judged otherwise
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is to be written of a run, beside its model.
+
+    Attributes:
+        trained: the section `train`, with what it left open chosen.
+        costs: what environment.json says of the run, beside the machine.
+    """
+
+    trained: TrainParams
+    history: History
+    scores: Mapping[str, float]
+    epoch: float
+    costs: Mapping[str, Any]
+    before_saving: modes.BeforeSaving = lambda folder: None
+
+
+def _learnt(result: Fit, begun: modes.Begun, trained: TrainParams) -> _Run:
+    best = next(entry for entry in result.history if entry.get("eval_primary") == result.primary)
+    costs = {
+        "precision": trained.precision,
+        "micro_batch_size": result.micro_batch_size,
+        "gradient_accumulation_steps": result.gradient_accumulation_steps,
+        "trainable_share": begun.trainable_share,
+        "learning_rate": trained.learning_rate,
+        "steps": result.steps,
+        "seconds": result.seconds,
+        "samples_per_second": result.samples_per_second,
+        "epochs": [{name: e[name] for name in COSTS} for e in result.history if set(COSTS) <= e.keys()],
+    }
+    scores = {name.removeprefix("eval_"): value for name, value in best.items()}
+    return _Run(trained, result.history, scores, result.epoch, costs, begun.before_saving)
+
+
+def _measured(model: Checkpoint | Matcher, validation: Sequence[Example], chosen: TrainParams, folder: Path) -> _Run:
+    """Predicts validation with a model that there is nothing to train of."""
+    setup = hardware.choose(chosen)
+    hardware.apply(setup)
+    ready(model, setup.device)
+    begin = time.perf_counter()
+    rows = predict(model, validation, chosen.batch_size)
+    seconds = time.perf_counter() - begin
+    scores = validation_scores(model.tasks, rows)
+    with _live(folder) as live:
+        for name, value in scores.items():
+            live.log_metric(f"validation/{name}", value)
+        live.summary["best"] = {"primary": scores["primary"], "epoch": 0.0}
+    for curve in ("train", "validation"):  # dvc.yaml names them; nothing was learnt, and they have no points
+        write_lines(folder / "plots" / "metrics" / curve / "loss.tsv", ["step\tloss"])
+    costs = {"trainable_share": 0.0, "steps": 0, "seconds": seconds, "samples_per_second": len(rows) / seconds}
+    return _Run(chosen, [{f"eval_{name}": value for name, value in scores.items()}], scores, 0.0, costs)
 
 
 def _live(folder: Path) -> Live:
@@ -131,115 +167,79 @@ def _facts(
     chosen: TrainParams,
     data: Path,
 ) -> Facts:
-    known: Mapping[str, Mapping[str, list[float]]] = read_json(data / "expected.json")
+    baseline = majority.scores(model.tasks, train, validation, model.labels)
     expected: dict[str, list[float]] = {}
-    majority: dict[str, float] = {}
-    for task in model.tasks:
-        rows = MAJORITY[task.name](train, {"validation": validation}, model.labels[task.name])["validation"]
-        scores = task.score([row for row in rows if row.gold is not None])
-        majority[task.primary_metric] = scores[task.primary_metric]
-        for metric, found in known.get(task.name, {}).items():
-            if metric not in scores:
-                raise unknown_name(f"metric in expected.{task.name} of corpus.yaml:", metric, scores)
+    for task, ranges in read_json(data / "corpus.json")["expected"].items():
+        for metric, found in ranges.items() if task in baseline else ():
+            if metric not in baseline[task]:
+                raise unknown_name(f"metric in expected.{task} of corpus.yaml:", metric, baseline[task])
             expected[metric] = found
     return Facts(
         fine_tuned=encoder.source is not None and chosen.mode not in ("frozen", "zero_shot"),
         precision=model.precision if isinstance(model, Checkpoint) else "fp32",
         expected=expected,
-        majority=majority,
+        majority={task.primary_metric: baseline[task.name][task.primary_metric] for task in model.tasks},
     )
 
 
-def _judge(
+def _write(
     model: Checkpoint | Matcher,
-    validation: Sequence[Example],
-    history: History,
+    done: _Run,
     watch: HealthCallback,
-    chosen: TrainParams,
+    params: Params,
+    validation: Sequence[Example],
     arguments: argparse.Namespace,
 ) -> None:
-    """Writes what the health rules say of a run whose model has been saved.
+    """Saves the model with its card, what the run cost, and what the health rules say of it.
 
     Raises:
         UserError: there is a red flag, and train.health.fail_on: red_flag.
     """
+    with atomic_folder(arguments.model) as folder:
+        done.before_saving(folder)
+        model.save(folder)
+        _card(model, params, done, arguments.data).save(folder / card.FILE)
+    peak = hardware.peak_memory_mib()
+    setup = asdict(hardware.choose(done.trained))
+    write_json(arguments.environment, {**hardware.describe(), "setup": setup, **done.costs, "peak_memory_mib": peak})
+
     facts = replace(
         watch.facts,
-        memory=hardware.peak_memory_mib() / hardware.memory_mib(),
+        memory=peak / hardware.memory_mib(),
         reload=reload.difference(
-            model, arguments.model, validation[:PROBE], trust_remote_code=chosen.trust_remote_code
+            model, arguments.model, validation[:PROBE], trust_remote_code=done.trained.trust_remote_code
         ),
     )
-    judged = health.judge(history, facts, chosen.health)
+    judged = health.judge(done.history, facts, done.trained.health)
     write_json(arguments.health, judged)
     watch.tell(judged)
-    grades = {grade: _names(judged, grade) for grade in ("red_flag", "warning")}
-    said = "; ".join(f"{grade}: {', '.join(names)}" for grade, names in grades.items() if names)
-    print(f"health {said or judged['status']}; see {arguments.health}")
-    if grades["red_flag"] and chosen.health.fail_on == "red_flag":
+    red_flags, warnings = (
+        [name for name, found in judged["rules"].items() if found["status"] == status]
+        for status in ("red_flag", "warning")
+    )
+    said = [
+        f"{status}: {', '.join(names)}" for status, names in (("red_flag", red_flags), ("warning", warnings)) if names
+    ]
+    print(f"health {'; '.join(said) or judged['status']}; see {arguments.health}")
+    if red_flags and done.trained.health.fail_on == "red_flag":
         raise UserError(
-            f"train.health.fail_on: red_flag, and the run has {', '.join(grades['red_flag'])}: "
-            f"see {arguments.health}; mend what is wrong, or set never, which takes the run as it is"
+            f"train.health.fail_on: red_flag, and the run has {', '.join(red_flags)}: see {arguments.health}; mend what "
+            "is wrong, or set never, which takes the run as it is"
         )
 
 
-def _names(judged: Mapping[str, Any], status: str) -> list[str]:
-    return [name for name, found in judged["rules"].items() if found["status"] == status]
-
-
-def _represent(
-    model: Checkpoint, validation: Sequence[Example], name: str, chosen: TrainParams, state: Path, live: Path
-) -> list[RepresentCallback]:
-    params = chosen.represent
-    if not params.steps:
-        return []
-    extraction = Extraction(model, choose(validation, params.examples), name)
-    return [RepresentCallback(extraction, params, chosen.batch_size, state=state, out=live / "representations")]
-
-
-def _measure(
-    model: Checkpoint | Matcher,
-    validation: Sequence[Example],
-    chosen: TrainParams,
-    facts: Facts,
-    arguments: argparse.Namespace,
-) -> None:
-    """Saves a model that there is nothing to train of, and what it scores on validation."""
-    setup = hardware.choose(chosen)
-    hardware.apply(setup)
-    ready(model, setup.device)
-    begin = time.perf_counter()
-    rows = predict(model, validation, chosen.batch_size)
-    seconds = time.perf_counter() - begin
-    with _live(arguments.live) as live:
-        scores = validation_scores(model.tasks, rows)
-        for name, value in scores.items():
-            live.log_metric(f"validation/{name}", value)
-        live.summary["best"] = {"primary": live.summary["validation"]["primary"], "epoch": 0.0}
-    for curve in ("train", "validation"):  # dvc.yaml names them; nothing was learnt, and they have no points
-        write_lines(arguments.live / "plots" / "metrics" / curve / "loss.tsv", ["step\tloss"])
-    with atomic_folder(arguments.model) as folder:
-        model.save(folder)
-    environment = {
-        **hardware.describe(),
-        "setup": asdict(setup),
-        "trainable_share": 0.0,
-        "steps": 0,
-        "seconds": seconds,
-        "samples_per_second": len(rows) / seconds,
-        "peak_memory_mib": hardware.peak_memory_mib(),
-    }
-    write_json(arguments.environment, environment)
-    history = [{f"eval_{name}": value for name, value in scores.items()}]
-    _judge(model, validation, history, HealthCallback(facts, chosen.health), chosen, arguments)
-
-
-def _state_folder(params: Params, chosen: TrainParams, data: Path) -> Path:
-    """Where an interrupted run finds its state: outside of DVC's outs, under a name that equal runs share."""
-    what = [params.model, params.task, params.seed, chosen.settings, chosen.represent.model_dump()]
-    files = [(data / name).read_bytes() for name in ("train.jsonl", "validation.jsonl", "labels.json")]
-    key = hashlib.sha256(b"\0".join([json.dumps(what, sort_keys=True).encode(), *files])).hexdigest()[:16]
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints" / key
+def _card(model: Checkpoint | Matcher, params: Params, done: _Run, data: Path) -> ModelCard:
+    source = encoders.find(params.model, done.trained.trust_remote_code, done.trained.revision).source
+    return card.create(
+        model.labels,
+        read_json(data / "corpus.json"),
+        data,
+        {**params.model_dump(include={"model", "task", "seed"}), **done.trained.model_dump()},
+        done.scores,
+        epoch=done.epoch,
+        base_model=None if source is None or Path(source).is_dir() or isinstance(model, Matcher) else source,
+        plain=isinstance(model, Checkpoint) and type(model.model) not in checkpoint.OURS.values(),
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python -m src.tools.compare                        # the experiments of a commit; --md, --latex, --csv, --json
     python -m src.tools.compare --rev HEAD~1           # experiments belong to the commit that they were queued from
     python -m src.tools.compare --over seed,prepare.fold
+    python -m src.tools.compare --cost                 # what the workspace and the experiments took, and at what price
     python -m src.tools.compare --predictions ours='runs/ours-*.jsonl' theirs='theirs/seed-*/predictions'
 
 A file of predictions is one run of its system, and so is a folder of such files; what * stands for is its seed. The
@@ -10,17 +11,22 @@ tables go to standard output, and all that is missing or amiss to standard error
 """
 
 import argparse
+import csv
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from src import experiments, systems
-from src.analysis import compare, comparison_table, scores, significance
+from src import config, experiments, systems
+from src.analysis import compare, comparison_table, cost, scores, significance
 from src.analysis.compare import Comparison, Run
+from src.analysis.cost import Spent
 from src.analysis.significance import Pair
+from src.config import CostParams
 from src.errors import UserError, run, unknown_name
-from src.experiments import PREDICTIONS
+from src.experiments import ENVIRONMENT, PARAMS, PREDICTIONS, SEARCH
+from src.files import read_json
 from src.records import Prediction, read_predictions
 
 GAPS = {"gap_absolute", "gap_percent"}  # what scores hold beside splits
@@ -38,13 +44,23 @@ def main() -> None:
     parser.add_argument(
         "--predictions", nargs="+", metavar="NAME=GLOB", help="compare files of predictions in place of experiments"
     )
-    parser.add_argument("--tests", action="store_true", help="the tests of every pair alone, without the means")
+    alone = parser.add_mutually_exclusive_group()
+    alone.add_argument("--tests", action="store_true", help="the tests of every pair alone, without the means")
+    alone.add_argument("--cost", action="store_true", help="wall time and cost alone, of the workspace too")
     form = parser.add_mutually_exclusive_group()
     for name in comparison_table.FORMATS:
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")
     parser.set_defaults(form="text")
     arguments = parser.parse_args()
 
+    if arguments.cost:
+        if arguments.predictions or arguments.over:
+            raise UserError(
+                "--cost is of the workspace and of each experiment; --predictions and --over do not go with it"
+            )
+        prices = config.load(Path(PARAMS)).cost
+        print(cost.FORMATS[arguments.form](cost.lines(_spent(arguments.rev, prices)), prices))
+        return
     if arguments.predictions:
         if arguments.rev or arguments.over:
             raise UserError("--rev and --over are about experiments; of files, runs of a system are averaged")
@@ -147,6 +163,37 @@ def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pa
         except UserError as error:
             warnings.append(f"{task}: no tests of pairs: {error}")
     return pairs, warnings
+
+
+def _spent(rev: str | None, prices: CostParams) -> list[Spent]:
+    """Reads what the workspace took, unless a commit is named, and what each of its experiments took."""
+    found = []
+    if rev is None and Path(ENVIRONMENT).is_file():
+        found.append(_spent_in(Path(), "workspace", config.load(Path(PARAMS)).hpo.workers, prices))
+    try:
+        listed, baseline = experiments.experiments(rev or "HEAD")
+    except UserError as error:
+        if not found:
+            raise
+        _warn([f"the workspace alone: {error}"])
+        listed, baseline = [], {}
+    _warn(experiments.unfinished(listed, baseline))
+    for one in listed:
+        if one.state == "success" and one.commit:
+            with experiments.fetched(one.commit, ENVIRONMENT, SEARCH) as folder:
+                found.append(_spent_in(folder, one.run.name, one.run.params["hpo.workers"], prices))
+    for device in dict.fromkeys(one.device for one in found if one.train.per_hour is None):
+        _warn([f"no price for {device}: add a word of its name to cost.per_hour of {PARAMS}"])
+    return found
+
+
+def _spent_in(folder: Path, name: str, workers: int, prices: CostParams) -> Spent:
+    environment = read_json(folder / ENVIRONMENT)
+    study = folder / SEARCH / "study.json"
+    if not study.is_file():
+        return cost.spent(name, environment, prices)
+    with (folder / SEARCH / "trials.csv").open(encoding="utf-8", newline="") as file:
+        return cost.spent(name, environment, prices, read_json(study)["study"], csv.DictReader(file), workers)
 
 
 def _warn(warnings: Iterable[str]) -> None:

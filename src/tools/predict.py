@@ -65,7 +65,7 @@ def main() -> None:
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
     ready(model, hardware.device().type)
-    rows = _of_file(arguments, model) if arguments.file else _of_lines(arguments.texts or _standard_input())
+    rows = _of_file(arguments, model) if arguments.file else of_lines(arguments.texts or _standard_input())
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0
     with _writer(arguments.out, arguments.json) as write, tqdm(unit=" rows", disable=not arguments.out) as bar:
@@ -113,7 +113,8 @@ def _standard_input() -> Iterable[str]:
     return sys.stdin
 
 
-def _of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
+def of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
+    """Reads a text a line, or two that a tab parts; empty lines are no texts."""
     for number, line in enumerate(lines, start=1):
         if not line.isascii() and line.encode(errors="replace").decode() != line:
             yield UserError(f"line {number} is not UTF-8: {line.rstrip()!r:.120}")

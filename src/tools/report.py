@@ -22,16 +22,13 @@ from src.analysis.report.contents import Material, sections
 from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
 from src.errors import UserError, run
-from src.experiments import METRICS, PARAMS, PREDICTIONS
-from src.files import read_json, read_yaml, write_lines
+from src.experiments import ENVIRONMENT, LOCK, METRICS, PREDICTIONS
+from src.files import read_json, write_lines
 from src.records import read_predictions, read_splits
 from src.tools.compare import of_experiments, of_files
 
-LOCK = "dvc.lock"
-BEST = "metrics/hpo/best.yaml"
 DATA = "data/prepared"
 STATISTICS = "metrics/data.json"
-ENVIRONMENT = "models/environment.json"
 TRAINING = "metrics/train/plots/metrics"
 CURVES = ("train/loss", "validation/loss", "validation/primary")
 
@@ -106,22 +103,12 @@ def _material(root: Path) -> Material:
     return Material(
         rows=read_predictions(root / PREDICTIONS),
         scores=read_json(root / METRICS),
-        params=_params(root / LOCK),
+        params=experiments.locked_params(root / LOCK),
         examples=read_splits(root / DATA) if (root / DATA).is_dir() else {},
         history={name: _curve(path) for name in CURVES if (path := root / TRAINING / f"{name}.tsv").is_file()},
         environment=_optional(root / ENVIRONMENT),
         data=_optional(root / STATISTICS),
     )
-
-
-def _params(lock: Path) -> dict[str, Any]:
-    """The parameters that the stages ran with: not what params.yaml says by now, and with what a search chose."""
-    found: dict[str, Any] = {}
-    chosen: dict[str, Any] = {}
-    for stage in read_yaml(lock)["stages"].values():
-        found |= compare.flatten(stage.get("params", {}).get(PARAMS, {}))
-        chosen |= stage.get("params", {}).get(BEST) or {}
-    return found | compare.flatten({"train": chosen})
 
 
 def _optional(path: Path) -> Mapping[str, Any]:

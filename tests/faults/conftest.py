@@ -175,7 +175,7 @@ def few(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyte
     for name, count in (("train", 24), ("validation", 12), ("test", 8), ("unseen", 8)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "expected.json", "idioms.json"):
+    for name in ("corpus.json", "labels.json", "idioms.json"):
         shutil.copy(prepared / name, folder)
     return folder
 

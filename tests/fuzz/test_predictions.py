@@ -171,7 +171,7 @@ def test_broken_lines_are_predicted_or_left_out_one_by_one(model: Checkpoint) ->
         stdin = io.TextIOWrapper(
             io.BytesIO(b"good\n" + content + b"\ngood\n"), encoding="utf-8", errors="surrogateescape"
         )
-        found = list(predict._predictions(model, predict._of_lines(stdin), 1, 4))
+        found = list(predict._predictions(model, predict.of_lines(stdin), 1, 4))
         assert sum(not isinstance(row, UserError) for row in found) >= 2
         for row in found:
             if not isinstance(row, UserError):

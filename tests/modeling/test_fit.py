@@ -30,7 +30,7 @@ from src.tasks import TASKS, validation_scores
 from tests.modeling.conftest import Make, TrainParamsWith
 
 JOINT = "+".join(TASKS)
-WALL_CLOCK = {"train_runtime", "train_samples_per_second", "train_steps_per_second"}
+WALL_CLOCK = {"epoch_runtime", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
 SINCE_RESUMED = {"train_loss"}  # Trainer's mean over the steps of its own process
 Run = Callable[..., Fit]
 
@@ -462,8 +462,10 @@ def test_a_resumed_run_does_not_repeat_the_epochs_it_has_behind_it(
     with pytest.raises(Killed):
         run(make("cls"), train_params(epochs=3), callbacks=[KilledAfter(2)])
     assert len(losses["cls"]) == 2 * 3
-    run(make("cls"), train_params(epochs=3))
+    result = run(make("cls"), train_params(epochs=3))
     assert len(losses["cls"]) == 3 * 3
+    assert len(logged(result, "epoch_runtime")) == 3
+    assert result.seconds > sum(logged(result, "epoch_runtime")) > logged(result, "train_runtime")[0]
 
 
 def test_a_run_that_was_stopped_when_all_was_done_but_the_saving_of_the_model_ends_alike(

@@ -160,7 +160,7 @@ def test_peak_memory_of_a_host_is_in_mib_and_never_falls(monkeypatch: pytest.Mon
     assert held.sum() > 0
 
 
-@pytest.mark.parametrize(("system", "expected"), [("linux", 2.0), ("darwin", 2.0 / 1024)])
+@pytest.mark.parametrize(("system", "expected"), [("freebsd", 2.0), ("darwin", 2.0 / 1024)])
 def test_peak_memory_knows_the_unit_of_the_system(
     system: str, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,3 +168,11 @@ def test_peak_memory_knows_the_unit_of_the_system(
     monkeypatch.setattr(hardware.sys, "platform", system)
     monkeypatch.setattr(hardware.resource, "getrusage", lambda _: type("Usage", (), {"ru_maxrss": 2048}))
     assert hardware.peak_memory_mib() == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.skipif(hardware.sys.platform != "linux", reason="/proc is Linux's")
+def test_peak_memory_is_not_that_of_the_process_which_started_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel hands ru_maxrss down to the processes that one starts."""
+    pretend(monkeypatch, gpu=False)
+    monkeypatch.setattr(hardware.resource, "getrusage", lambda _: type("Usage", (), {"ru_maxrss": 2**40}))
+    assert 10 < hardware.peak_memory_mib() < 2**20

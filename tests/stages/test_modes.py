@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
 from src.files import read_json, write_json
@@ -36,9 +37,10 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12), ("test", 12), ("unseen", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "idioms.json", "label_words.json"):
+    for name in ("corpus.json", "labels.json", "idioms.json", "label_words.json"):
         shutil.copy(prepared / name, folder)
-    write_json(folder / "expected.json", {"cls": {"f1_macro": [0.1, 0.2]}, "span": {"span_f1": [0.9, 1.0]}})
+    expected = {"cls": {"f1_macro": [0.1, 0.2]}, "span": {"span_f1": [0.9, 1.0]}}
+    write_json(folder / "corpus.json", read_json(folder / "corpus.json") | {"expected": expected})
     return folder
 
 
@@ -113,7 +115,7 @@ def test_whatever_the_mode_a_plain_checkpoint_is_saved_and_the_share_that_learnt
 ) -> None:
     assert train({"task": "span", **changes}).status == 0
     written = {path.name for path in Path("models/current").iterdir()}
-    plain = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    plain = {"README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     assert written == plain | ({"adapter"} if "train.lora.keep_adapter" in changes else set())
     _, info = AutoModelForTokenClassification.from_pretrained("models/current", output_loading_info=True)
     assert not info["missing_keys"]
@@ -134,7 +136,10 @@ def test_zero_shot_spans_are_those_of_the_baseline_in_all_that_follows(
     fail_on = {"train.health.fail_on": "red_flag"}
     assert train({"task": "span", "model": "tiny", "train.mode": "zero_shot", **fail_on}).status == 0
     assert graded() == {"ok": ["majority", "memory", "reload"]}
-    assert [path.name for path in Path("models/current").iterdir()] == ["idioms.json"]
+    assert {path.name for path in Path("models/current").iterdir()} == {"README.md", "idioms.json"}
+    card = ModelCard.load(Path("models/current/README.md"))
+    assert (card.data.library_name, card.data.base_model) == (None, None)
+    assert "python -m src.tools.predict" in card.text
     assert read_json(Path("models/environment.json"))["steps"] == 0
     assert read_json(Path("metrics/train/metrics.json"))["best"]["primary"] > 0.8
     for curve in ("train", "validation"):

@@ -68,7 +68,7 @@ def test_the_sample_becomes_four_files_a_label_set_and_statistics(prepare: Prepa
     assert ended.err == ""
     assert ended.out == ("prepared sample: train 448, validation 56, test 56, unseen 80 rows; 0 near-duplicate pairs\n")
     assert sorted(prepare.written()) == [
-        "metrics/data.json", "prepared/expected.json", "prepared/idioms.json", "prepared/label_words.json",
+        "metrics/data.json", "prepared/corpus.json", "prepared/idioms.json", "prepared/label_words.json",
         "prepared/labels.json", "prepared/test.jsonl", "prepared/train.jsonl", "prepared/unseen.jsonl",
         "prepared/validation.jsonl",
     ]  # fmt: skip

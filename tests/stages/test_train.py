@@ -20,7 +20,7 @@ import torch
 import transformers
 from transformers import BertConfig, pipeline
 
-from src.files import read_json
+from src.files import read_json, write_json
 from src.modeling import checkpoint, tiny
 from src.modeling.callbacks import LiveCallback
 from src.modeling.health import RULES, STATUSES
@@ -68,7 +68,7 @@ def data(prepared: Path, splits: dict[str, list[Example]], tmp_path_factory: pyt
     for name, count in (("train", 24), ("validation", 12)):
         step = len(splits[name]) // count
         write_examples(folder / f"{name}.jsonl", splits[name][::step][:count])
-    for name in ("labels.json", "expected.json"):
+    for name in ("corpus.json", "labels.json"):
         (folder / name).write_bytes((prepared / name).read_bytes())
     return folder
 
@@ -163,7 +163,7 @@ def test_the_model_is_a_plain_checkpoint_that_scores_what_the_summary_says(
 ) -> None:
     assert train({"task": task, "train.epochs": 2}).status == 0
     names = {path.name for path in train.model.iterdir()}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert names == {"README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     if auto_class:
         plain = getattr(transformers, auto_class).from_pretrained(train.model)
         assert type(plain).__module__.startswith("transformers.models.")
@@ -225,7 +225,7 @@ def test_the_majority_is_that_of_the_baseline_on_validation(train: Train) -> Non
 def expecting(train: Train, folder: Path, expected: dict[str, Any]) -> None:
     """Gives the data a corpus that expects this."""
     shutil.copytree(train.data, folder)
-    (folder / "expected.json").write_text(json.dumps(expected))
+    write_json(folder / "corpus.json", read_json(folder / "corpus.json") | {"expected": expected})
     train.data = folder
 
 
@@ -398,7 +398,7 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
     if labels := other.pop("labels", None):
         folder = tmp_path / "other labels"
         folder.mkdir()
-        for name in ("train.jsonl", "validation.jsonl", "expected.json"):
+        for name in ("train.jsonl", "validation.jsonl", "corpus.json"):
             (folder / name).write_bytes((train.data / name).read_bytes())
         (folder / "labels.json").write_text(json.dumps(labels))
         train.data = folder

@@ -1,0 +1,102 @@
+"""Makes a folder that can be uploaded to the hub: the trained model, and its card with the scores on test and unseen.
+
+    python -m src.tools.card --out for-the-hub
+    hf upload <owner>/<name> for-the-hub
+
+The model of the workspace stays as it is. Baselines stand beside the model, in the card's table and in its metadata.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult
+
+from src import experiments
+from src.analysis.tables import MARKDOWN
+from src.errors import UserError, run
+from src.experiments import LOCK, METRICS, MODEL
+from src.files import atomic_folder, read_json
+from src.modeling import card
+from src.tasks import TASKS
+
+SPLITS = ("test", "unseen")
+HEADINGS = ("task", "metric", "system", *(heading for split in SPLITS for heading in (split, "95 %")))
+WITH_DICTIONARY = (
+    "The spans scored here are those of the model joined with the canonical idioms of the corpus (evaluate.lexicon: "
+    "{}), which are not in this folder.\n\n"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="folder to make; it must not be there yet")
+    arguments = parser.parse_args()
+    if arguments.out.exists():
+        raise UserError(f"--out {arguments.out} is there already; name another, or delete it")
+    params = _checked()
+    scores = read_json(Path(METRICS))
+    text = (
+        "On test (groups that training has seen) and unseen (groups that were held out), beside trivial baselines:\n\n"
+    )
+    if params["evaluate.lexicon"] != "none":
+        text = WITH_DICTIONARY.format(params["evaluate.lexicon"]) + text
+    table = MARKDOWN.table(HEADINGS, list(_lines(scores)))
+    with atomic_folder(arguments.out) as folder:
+        completed = card.completed(Path(MODEL), list(_results(scores, params["prepare.corpus"])), text + table)
+        shutil.copytree(MODEL, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        completed.save(folder / card.FILE)
+    print(arguments.out)
+
+
+def _checked() -> Mapping[str, Any]:
+    """Returns the parameters that the stages ran with.
+
+    Raises:
+        UserError: the scores are not of the model.
+    """
+    changes = experiments.changes()
+    if changed := sorted({METRICS, MODEL} & changes.get("evaluate", set())):
+        raise UserError(
+            f"{METRICS} has not the scores of {MODEL}: {' and '.join(changed)} changed since evaluate ran; dvc repro"
+        )
+    if changes:
+        stages = ", ".join(sorted(changes))
+        print(f"WARNING: the workspace has changed since this model was made ({stages}): dvc repro", file=sys.stderr)
+    return experiments.locked_params(Path(LOCK))
+
+
+def _systems(scores: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None, Mapping[str, Any]]]:
+    """Yields task, metric, baseline (None: the model) and its scores."""
+    for task, own in scores.items():
+        if task in TASKS:
+            for name, found in {None: own, **scores["baselines"][task]}.items():
+                yield task, TASKS[task].primary_metric, name, found
+
+
+def _lines(scores: Mapping[str, Any]) -> Iterator[list[str]]:
+    for task, metric, baseline, found in _systems(scores):
+        cells = [task, metric, MARKDOWN.escape(f"baseline {baseline}") if baseline else "**this model**"]
+        for split in SPLITS:
+            if split in found:
+                low, high = found[split][f"{metric}_interval"]
+                cells += [f"{found[split][metric]:.3f}", f"{low:.3f} to {high:.3f}"]
+            else:
+                cells += ["-", "-"]  # no groups were held out
+        yield cells
+
+
+def _results(scores: Mapping[str, Any], corpus: str) -> Iterator[EvalResult]:
+    for task, metric, baseline, found in _systems(scores):
+        for split in (split for split in SPLITS if split in found):
+            low, high = found[split][f"{metric}_interval"]
+            of = f" of the baseline {baseline}, not of this model" if baseline else ""
+            name = f"{metric}{of} (95 %: {low:.3f} to {high:.3f})"
+            yield card.result(task, corpus, split, metric, found[split][metric], name)
+
+
+if __name__ == "__main__":
+    run(main)

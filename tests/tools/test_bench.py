@@ -1,0 +1,90 @@
+"""bench on a tiny model, with few requests.
+
+pytest tests/tools/test_bench.py
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, BertConfig
+
+from src.modeling import hardware, tiny
+from src.modeling.checkpoint import Checkpoint
+from src.records import Example
+from tests.tools.conftest import Tool
+
+SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+@pytest.fixture
+def model(splits: dict[str, list[Example]], tmp_path: Path) -> Path:
+    tokenizer = tiny.tokenizer(splits["train"])
+    tokenizer.model_max_length = 64
+    made = AutoModelForSequenceClassification.from_config(BertConfig(vocab_size=len(tokenizer), **SIZES))
+    Checkpoint(made, tokenizer, {"cls": ["a", "b"]}, 64).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_each_variant_is_measured_and_what_the_model_lacks_is_named(
+    model: Path, prepared: Path, splits: dict[str, list[Example]], tool: Tool
+) -> None:
+    few = ["--requests", 4, "--warm-up", 1, "--batch-size", 2, "--variants", "bf16", "fp32", "adapter"]
+    ended = tool("bench", "--model", model, "--data", prepared, *few, "--json")
+    assert ended.status == 0, ended.err
+    assert ended.err.splitlines()[-1].startswith("left out: adapter: it has no separate adapter")
+    found = json.loads(ended.out)
+    assert found["left_out"].keys() == {"adapter"}
+    assert list(found["variants"]) == ["bf16", "fp32"]
+    for one in found["variants"].values():
+        times = one["latency_ms"]
+        assert 0 < times["median"] <= times["p95"] <= times["p99"]
+        assert min(one["rows_per_second"], one["load_seconds"], times["mean"]) > 0
+        assert 50 < one["peak_memory_mib"] < 4000
+    assert found["variants"]["fp32"]["max_difference"] == 0.0
+    assert 0 < found["variants"]["bf16"]["max_difference"] < 0.1
+    assert found["variants"]["bf16"]["size_mib"] == pytest.approx(found["variants"]["fp32"]["size_mib"] / 2, rel=0.05)
+    assert found["texts"] == len(splits["validation"])
+    assert 3 <= found["sub_words"]["median"] <= found["sub_words"]["p95"] <= found["sub_words"]["most"] <= 64
+    assert found["hardware"]["device"] == hardware.describe()["device"]
+    assert (found["requests"], found["warm_up"], found["batch_size"]) == (4, 1, 2)
+
+
+def test_texts_of_a_file_make_a_table(model: Path, tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("הוא שבר את הקרח\n\none\ttwo\n", encoding="utf-8")
+    ended = tool("bench", "--model", model, "--file", tmp_path / "texts.txt", "--requests", 2, "--variants", "fp32")
+    assert ended.status == 0, ended.err
+    heading, _, line = ended.out.splitlines()[:3]
+    assert heading.split("  ")[0] == "variant"
+    assert line.split()[0] == "fp32"
+    assert f"torch {torch.__version__}" in ended.out
+    assert "2 requests of one text" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--requests", "0"], "--requests, --warm-up and --batch-size are 1 or more"),
+        (["--data", "nowhere"], "nowhere/validation.jsonl"),
+        (["--file", "nowhere.txt"], "--file nowhere.txt: No such file"),
+        (["--file", "empty.txt"], "empty.txt has no text"),
+        (["--file", "bad.txt"], "line 1 is not UTF-8"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_line(
+    arguments: list[str], message: str, model: Path, tool: Tool, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\n")
+    os.chdir(tmp_path)
+    ended = tool("bench", "--model", model, *arguments)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert message in ended.err
+
+
+def test_a_folder_without_a_model_is_an_error(tool: Tool, prepared: Path, tmp_path: Path) -> None:
+    ended = tool("bench", "--model", tmp_path, "--data", prepared, "--variants", "fp32")
+    assert (ended.status, ended.out) == (2, "")
+    assert f"{tmp_path} holds no model; train one" in ended.err.splitlines()[-1]
