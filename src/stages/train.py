@@ -223,8 +223,8 @@ def _write(
     print(f"health {'; '.join(said) or judged['status']}; see {arguments.health}")
     if red_flags and done.trained.health.fail_on == "red_flag":
         raise UserError(
-            f"train.health.fail_on: red_flag, and the run has {', '.join(red_flags)}: see {arguments.health}; mend what "
-            "is wrong, or set never, which takes the run as it is"
+            f"train.health.fail_on: red_flag, and the run has {', '.join(red_flags)}: see {arguments.health}; mend "
+            "what is wrong, or set never, which takes the run as it is"
         )
 
 
