@@ -234,7 +234,7 @@ def _card(model: Checkpoint | Matcher, params: Params, done: _Run, data: Path) -
         model.labels,
         read_json(data / "corpus.json"),
         data,
-        {**params.model_dump(include={"model", "task", "seed"}), **done.trained.model_dump()},
+        {**params.model_dump(include={"model", "task", "seed"}), **done.trained.settings},
         done.scores,
         epoch=done.epoch,
         base_model=None if source is None or Path(source).is_dir() or isinstance(model, Matcher) else source,
