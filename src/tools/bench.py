@@ -4,24 +4,28 @@
     python -m src.tools.bench --file texts.txt --json       # a text a line; a tab parts the two of a pair
     python -m src.tools.bench --variants fp32 bf16
 
-Each variant (a form of the model: its precision, its adapters) is measured in a process of its own, after a warm-up. A
-request is one text, from its characters to its prediction. Those that the model does not have are left out, and named.
+Each variant (a form of the model: its precision, its adapters, ONNX) is measured in a process of its own, after a
+warm-up. A request is one text, from its characters to its prediction. Those that the model does not have are left out,
+and named; what converts it to ONNX is not measured.
 """
 
 import argparse
 import json
+import logging
 import multiprocessing
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from src.analysis.tables import TEXT
 from src.errors import UserError, run
@@ -30,7 +34,7 @@ from src.modeling.batches import encode
 from src.modeling.latency import Latency
 from src.modeling.predict import Logits, predict
 from src.modeling.predict import run as run_model
-from src.modeling.variants import VARIANTS
+from src.modeling.variants import CONVERTED, VARIANTS
 from src.records import Example, read_examples
 from src.tools.predict import of_lines
 
@@ -47,9 +51,10 @@ class Measured:
 
     Attributes:
         rows_per_second: of batches, from texts to predictions.
-        load_seconds: from the files to a model on the device; imports are over by then.
+        load_seconds: from the files to a model on the device; a conversion, and the imports of torch and transformers,
+            are over by then.
         peak_memory_mib: of the process, all libraries and the loading included; of the GPU where there is one.
-        size_mib: of all weights, as they lie in memory.
+        size_mib: of all weights, as they lie in memory; of ONNX, in its file.
         logits: of the first COMPARED texts.
         sub_words: of each text, as the model reads it.
     """
@@ -83,17 +88,26 @@ def main() -> None:
     found: dict[str, Measured] = {}
     left_out: dict[str, str] = {}
     for name in arguments.variants:
-        # in a process of its own: memory that one variant has taken is not counted to the next
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-            try:
-                found[name] = process.submit(measure, name, examples, arguments).result()
-            except UserError as error:
-                left_out[name] = str(error)
-                print(f"left out: {name}: {error}", file=sys.stderr)
+        try:
+            with TemporaryDirectory() as converted:
+                folder = arguments.model
+                if name in CONVERTED:
+                    _alone(convert, name, folder, Path(converted), arguments.trust_remote_code)
+                    folder = Path(converted)
+                found[name] = _alone(measure, name, folder, examples, arguments)
+        except UserError as error:
+            left_out[name] = str(error)
+            print(f"left out: {name}: {error}", file=sys.stderr)
     if not found:
         raise UserError(f"{arguments.model} has none of these variants: {next(iter(left_out.values()))}")
     report = _report(found, left_out, arguments)
     print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False) if arguments.json else _text(report))
+
+
+def _alone(what: Callable[..., Any], *arguments: object) -> Any:
+    """Calls in a process of its own: memory that one has taken is not counted to the next."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(what, *arguments).result()
 
 
 def _examples(file: Path | None, data: Path) -> list[Example]:
@@ -112,16 +126,37 @@ def _examples(file: Path | None, data: Path) -> list[Example]:
     return [row for row in found if isinstance(row, Example)]
 
 
-def measure(name: str, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
+def convert(name: str, model: Path, folder: Path, trust_remote_code: bool) -> None:
+    """Writes the files of one variant to a folder.
+
+    Raises:
+        UserError: the model has no such variant, or it would be compared with others on a GPU.
+    """
+    if hardware.device().type != "cpu":
+        raise UserError("it runs on the CPU, and all others here on the GPU: hide that with CUDA_VISIBLE_DEVICES=")
+    _silence()
+    warnings.simplefilter("ignore")  # of what torch and onnxruntime would like otherwise
+    logging.disable(logging.WARNING)
+    variants.convert(name, model, folder, trust_remote_code=trust_remote_code)
+
+
+def _silence() -> None:
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
+
+
+def measure(name: str, folder: Path, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
     """Measures one variant, in this process.
+
+    Args:
+        folder: which it is loaded from.
 
     Raises:
         UserError: the model has no such variant.
     """
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
+    _silence()
     loaded: list[variants.Deployed] = []
-    folder, trust = arguments.model, arguments.trust_remote_code
+    trust = arguments.trust_remote_code
     load_seconds = latency.seconds(lambda: loaded.append(variants.load(name, folder, trust_remote_code=trust)))
     (deployed,) = loaded
     model = deployed.checkpoint
