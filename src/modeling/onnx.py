@@ -90,8 +90,9 @@ def _export(checkpoint: Checkpoint, file: Path) -> None:
             output_names=list(checkpoint.labels), dynamic_shapes=((axes,) * len(inputs),), verbose=False,
         )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
-        name, reason = type(checkpoint.model).__name__, str(error.__cause__ or error).splitlines()[0]
-        raise UserError(f"torch.onnx cannot convert {name}: {reason}") from error
+        cause = error.__cause__ or error
+        reason = (str(cause).splitlines() or [type(cause).__name__])[0]
+        raise UserError(f"torch.onnx cannot convert {type(checkpoint.model).__name__}: {reason}") from error
 
 
 def _quantize(fp32: Path, int8: Path) -> None:
