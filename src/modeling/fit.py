@@ -220,6 +220,10 @@ def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) ->
     return weights
 
 
+def _diverged(what: str) -> UserError:
+    return UserError(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
+
+
 class _Step:
     """What an optimizer step needs to be begun anew: its batches so far, and the random numbers it began with."""
 
@@ -272,7 +276,7 @@ class _Trainer(transformers.Trainer):
         """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
         loss = self._within_memory(model, inputs)
         if not torch.isfinite(loss):
-            raise self._diverged(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
+            raise _diverged(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
         return loss
 
     def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
@@ -335,15 +339,10 @@ class _Trainer(transformers.Trainer):
         )
         return (loss, logits) if return_outputs else loss
 
-    def _diverged(self, what: str) -> UserError:
-        best = self.state.best_model_checkpoint
-        kept = f"the best model so far is kept in {best}; " if best else ""
-        return UserError(f"training diverged: {what}; {kept}lower train.learning_rate or train.max_grad_norm")
-
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         loss = self._validation_loss()
         if not math.isfinite(loss):
-            raise self._diverged(f"the validation loss is {loss} after epoch {self.state.epoch:g}")
+            raise _diverged(f"the validation loss is {loss} after epoch {self.state.epoch:g}")
         logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         chosen = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
