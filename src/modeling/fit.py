@@ -43,6 +43,7 @@ class Fit:
     Attributes:
         primary: best validation score, the mean of the tasks' primary metrics.
         epoch: the epoch that reached it.
+        scores: {metric: score} of that epoch, and the settings that were chosen for it.
         seconds: of this process and of those that it goes on from; what they did after their last state is not known.
         history: the log of the run: one entry per optimizer step and one per evaluation.
         micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
@@ -51,6 +52,7 @@ class Fit:
 
     primary: float
     epoch: float
+    scores: Mapping[str, float]
     steps: int
     seconds: float
     samples_per_second: float
@@ -115,11 +117,13 @@ def fit(
     finally:
         progress.close()
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
+    scores = {name.removeprefix("eval_"): value for name, value in best.items() if name.startswith("eval_")}
     if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
-        checkpoint.settings.update({k: best[f"eval_{k}"] for k in checkpoint.settings if f"eval_{k}" in best})
+        checkpoint.settings.update({name: scores[name] for name in checkpoint.settings if name in scores})
     return Fit(
         primary=trainer.state.best_metric or 0.0,
         epoch=best["epoch"],
+        scores=scores,
         steps=trainer.state.global_step,
         seconds=trainer.seconds,
         samples_per_second=result.metrics["train_samples_per_second"],
