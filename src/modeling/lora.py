@@ -53,9 +53,7 @@ def adapt(checkpoint: Checkpoint, params: TrainParams) -> PeftModel:
         target_modules=_targets(checkpoint, wanted),
         modules_to_save=list(parts.heads(model)),
     )
-    return get_peft_model(
-        model, config, revision=params.revision
-    )  # of the base, if it is loaded anew
+    return get_peft_model(model, config, revision=params.revision)  # of the base, if it is loaded anew
 
 
 def _targets(checkpoint: Checkpoint, params: LoraParams) -> list[str]:
