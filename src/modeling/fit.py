@@ -45,6 +45,7 @@ class Fit:
         epoch: the epoch that reached it.
         scores: {metric: score} of that epoch, and the settings that were chosen for it.
         seconds: of this process and of those that it goes on from; what they did after their last state is not known.
+        samples_per_second: rows that were learnt from in these seconds, which evaluations are part of.
         history: the log of the run: one entry per optimizer step and one per evaluation.
         micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
         gradient_accumulation_steps: of these per optimizer step.
@@ -113,20 +114,21 @@ def fit(
     alike = arguments.optim in vocabulary.ELEMENTWISE
     try:
         with vocabulary.trimmed(checkpoint, (train, validation)) if alike else nullcontext():
-            result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         progress.close()
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
     scores = {name.removeprefix("eval_"): value for name, value in best.items() if name.startswith("eval_")}
     if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
         checkpoint.settings.update({name: scores[name] for name in checkpoint.settings if name in scores})
+    seconds = trainer.seconds
     return Fit(
         primary=trainer.state.best_metric or 0.0,
         epoch=best["epoch"],
         scores=scores,
         steps=trainer.state.global_step,
-        seconds=trainer.seconds,
-        samples_per_second=result.metrics["train_samples_per_second"],
+        seconds=seconds,
+        samples_per_second=len(rows) * (trainer.state.epoch or 0.0) / seconds,
         history=trainer.state.log_history,
         micro_batch_size=-(-params.batch_size // trainer.parts),
         gradient_accumulation_steps=params.gradient_accumulation_steps * trainer.parts,
