@@ -27,7 +27,7 @@ class About:
         encoder: the module of that model which is the encoder.
         architecture: its config.model_type.
         pooling: how the states of the sub-words of an example became one.
-        precision: of the forward pass: fp32, or tf32 where a GPU multiplies so.
+        precision: of the forward pass.
         step: optimizer steps that training had done; None: it was over, or there was none.
         ids: of the examples, in their order.
         texts: SHA-256 of what the examples say.

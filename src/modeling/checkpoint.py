@@ -237,11 +237,14 @@ def _joint(
     return model
 
 
-def load(folder: Path, *, trust_remote_code: bool = False, weights: str | None = None) -> Checkpoint | Matcher:
+def load(
+    folder: Path, *, trust_remote_code: bool = False, weights: str | None = None, revision: str | None = None
+) -> Checkpoint | Matcher:
     """Loads what was saved: a model of ours, or any transformers checkpoint of a task's class.
 
     Args:
         weights: for a single task: where an adapter's base is, on the hub or in a folder; in place of what was saved.
+        revision: of `weights`.
 
     Raises:
         UserError: no checkpoint there, or of a class that no task has.
@@ -263,7 +266,9 @@ def load(folder: Path, *, trust_remote_code: bool = False, weights: str | None =
         else:
             config = pretrained(AutoConfig, folder, origin)
             options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
-            model = pretrained(getattr(transformers, task.auto_class), weights, origin, **options)
+            model = pretrained(
+                getattr(transformers, task.auto_class), weights, {**origin, "revision": revision}, **options
+            )
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
     check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
     settings = _settings([TASKS[name] for name in labels]) | getattr(model.config, "task_settings", {})

@@ -43,7 +43,9 @@ class Fit:
     Attributes:
         primary: best validation score, the mean of the tasks' primary metrics.
         epoch: the epoch that reached it.
+        scores: {metric: score} of that epoch, and the settings that were chosen for it.
         seconds: of this process and of those that it goes on from; what they did after their last state is not known.
+        samples_per_second: rows that were learnt from in these seconds, which evaluations are part of.
         history: the log of the run: one entry per optimizer step and one per evaluation.
         micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
         gradient_accumulation_steps: of these per optimizer step.
@@ -51,6 +53,7 @@ class Fit:
 
     primary: float
     epoch: float
+    scores: Mapping[str, float]
     steps: int
     seconds: float
     samples_per_second: float
@@ -111,18 +114,21 @@ def fit(
     alike = arguments.optim in vocabulary.ELEMENTWISE
     try:
         with vocabulary.trimmed(checkpoint, (train, validation)) if alike else nullcontext():
-            result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         progress.close()
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
+    scores = {name.removeprefix("eval_"): value for name, value in best.items() if name.startswith("eval_")}
     if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
-        checkpoint.settings.update({k: best[f"eval_{k}"] for k in checkpoint.settings if f"eval_{k}" in best})
+        checkpoint.settings.update({name: scores[name] for name in checkpoint.settings if name in scores})
+    seconds = trainer.seconds
     return Fit(
         primary=trainer.state.best_metric or 0.0,
         epoch=best["epoch"],
+        scores=scores,
         steps=trainer.state.global_step,
-        seconds=trainer.seconds,
-        samples_per_second=result.metrics["train_samples_per_second"],
+        seconds=seconds,
+        samples_per_second=len(rows) * (trainer.state.epoch or 0.0) / seconds,
         history=trainer.state.log_history,
         micro_batch_size=-(-params.batch_size // trainer.parts),
         gradient_accumulation_steps=params.gradient_accumulation_steps * trainer.parts,
@@ -220,6 +226,10 @@ def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) ->
     return weights
 
 
+def _diverged(what: str) -> UserError:
+    return UserError(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
+
+
 class _Step:
     """What an optimizer step needs to be begun anew: its batches so far, and the random numbers it began with."""
 
@@ -272,7 +282,7 @@ class _Trainer(transformers.Trainer):
         """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
         loss = self._within_memory(model, inputs)
         if not torch.isfinite(loss):
-            raise self._diverged(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
+            raise _diverged(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
         return loss
 
     def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
@@ -335,15 +345,10 @@ class _Trainer(transformers.Trainer):
         )
         return (loss, logits) if return_outputs else loss
 
-    def _diverged(self, what: str) -> UserError:
-        best = self.state.best_model_checkpoint
-        kept = f"the best model so far is kept in {best}; " if best else ""
-        return UserError(f"training diverged: {what}; {kept}lower train.learning_rate or train.max_grad_norm")
-
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         loss = self._validation_loss()
         if not math.isfinite(loss):
-            raise self._diverged(f"the validation loss is {loss} after epoch {self.state.epoch:g}")
+            raise _diverged(f"the validation loss is {loss} after epoch {self.state.epoch:g}")
         logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         chosen = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))

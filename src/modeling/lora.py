@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from src.config import LoraParams
+from src.config import LoraParams, TrainParams
 from src.errors import UserError
 from src.modeling import parts
 from src.modeling.checkpoint import Checkpoint
@@ -30,7 +30,7 @@ TARGETS: dict[str, list[str]] = {  # by config.model_type: queries and values, a
 }
 
 
-def adapt(checkpoint: Checkpoint, params: LoraParams) -> PeftModel:
+def adapt(checkpoint: Checkpoint, params: TrainParams) -> PeftModel:
     """Puts adapters into the model of a checkpoint, in place; these and the heads alone will learn.
 
     Raises:
@@ -39,21 +39,21 @@ def adapt(checkpoint: Checkpoint, params: LoraParams) -> PeftModel:
     """
     from peft import LoraConfig, get_peft_model
 
-    model = checkpoint.model
-    if params.keep_adapter and not parts.encoders(model)[model.base_model_prefix].name_or_path:
+    model, wanted = checkpoint.model, params.lora
+    if wanted.keep_adapter and not parts.encoders(model)[model.base_model_prefix].name_or_path:
         raise UserError(
             "train.lora.keep_adapter: true: an adapter is of no use without its base, and the weights of this encoder "
             "are made anew in each run; set false, or another model"
         )
-    r = params.r or R
+    r = wanted.r or R
     config = LoraConfig(
         r=r,
-        lora_alpha=params.alpha or 2 * r,
-        lora_dropout=DROPOUT if params.dropout is None else params.dropout,
-        target_modules=_targets(checkpoint, params),
+        lora_alpha=wanted.alpha or 2 * r,
+        lora_dropout=DROPOUT if wanted.dropout is None else wanted.dropout,
+        target_modules=_targets(checkpoint, wanted),
         modules_to_save=list(parts.heads(model)),
     )
-    return get_peft_model(model, config)
+    return get_peft_model(model, config, revision=params.revision)  # of the base, if it is loaded anew
 
 
 def _targets(checkpoint: Checkpoint, params: LoraParams) -> list[str]:

@@ -70,7 +70,7 @@ def _frozen(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainPar
 
 
 def _lora(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> BeforeSaving:
-    adapted = lora.adapt(checkpoint, params.lora)
+    adapted = lora.adapt(checkpoint, params)
     return lambda folder: lora.merge(adapted, params.lora, folder)
 
 

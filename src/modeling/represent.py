@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 from src import representations
 from src.config import RepresentParams, TrainParams
 from src.errors import UserError, unknown_name
-from src.modeling import parts
+from src.modeling import hardware, parts
 from src.modeling.batches import encode, longest_first
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.pooling import Pooling
@@ -92,7 +92,7 @@ class Extraction:
 
     @torch.inference_mode()
     def run(self, batch_size: int, step: int | None = None) -> Representations:
-        """Runs the encoder, without dropout and in fp32, whatever its model predicts in: rounding is no drift.
+        """Runs the encoder, without dropout and in fp32, not TF32, whatever its model learns in: rounding is no drift.
 
         The state of an example is the mean over its sub-words, special ones among them; where it is read in several
         windows, over all that these hold.
@@ -110,14 +110,13 @@ class Extraction:
         sums, counts = np.zeros(self.shape), np.zeros(len(self.windows))
         was_training = self.encoder.training
         self.encoder.eval()
-        for chosen, batch in longest_first(inputs, self.checkpoint.tokenizer, batch_size, self.encoder.device):
-            np.add.at(sums, samples[chosen], self._means(batch) * lengths[chosen, None, None])
-            np.add.at(counts, samples[chosen], lengths[chosen])
+        with hardware.without_tf32():
+            for chosen, batch in longest_first(inputs, self.checkpoint.tokenizer, batch_size, self.encoder.device):
+                np.add.at(sums, samples[chosen], self._means(batch) * lengths[chosen, None, None])
+                np.add.at(counts, samples[chosen], lengths[chosen])
         self.encoder.train(was_training)
-        on_gpu = self.encoder.device.type == "cuda"
-        precision = "tf32" if on_gpu and torch.backends.cuda.matmul.allow_tf32 else "fp32"
         states = (sums / counts[:, None, None]).astype(np.float32)
-        return Representations(states, replace(self.about, precision=precision, step=step))
+        return Representations(states, replace(self.about, step=step))
 
     def _means(self, inputs: Mapping[str, torch.Tensor]) -> np.ndarray:
         """Shape: inputs (B, T) to (B, layers + 1, H)."""

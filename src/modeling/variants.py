@@ -102,12 +102,13 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
         raise UserError("it has no separate adapter: train.mode: lora with train.lora.keep_adapter: true saves one")
     from peft import PeftConfig, PeftModel
 
-    base = PeftConfig.from_pretrained(str(folder / "adapter")).base_model_name_or_path
+    adapter = PeftConfig.from_pretrained(str(folder / "adapter"))
+    base = adapter.base_model_name_or_path
     if not base:
         raise UserError(
             "its adapter names no base that it could be put on: that of a joint model is of use merged alone"
         )
-    loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code, weights=base)
+    loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code, weights=base, revision=adapter.revision)
     assert isinstance(loaded, Checkpoint)  # a matcher has no adapter
     adapted = PeftModel.from_pretrained(loaded.model, str(folder / "adapter"))
     return replace(loaded, precision="fp32"), adapted

@@ -5,6 +5,7 @@ the norm of the gradients and the state for resuming are spared them, and the mo
 to rounding.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -28,7 +29,7 @@ class _Used(nn.Embedding):
         weight = torch.cat([whole.weight.detach()[used], torch.ones_like(whole.weight[:1])])
         places = torch.full((whole.num_embeddings,), len(weight))  # of rows that are not used: out of range
         places[used] = torch.arange(len(used))
-        padding = None if whole.padding_idx is None else int(places[whole.padding_idx])
+        padding = int(places[whole.padding_idx]) if whole.padding_idx in used.tolist() else None  # else it is not seen
         super().__init__(len(weight), weight.shape[1], padding_idx=padding, _weight=weight)
         self.register_buffer("places", places.to(weight.device), persistent=False)
 
@@ -62,7 +63,11 @@ def trimmed(checkpoint: Checkpoint, encoded: Sequence[Encoded]) -> Iterator[None
 
 
 def _tables(model: PreTrainedModel) -> Iterator[tuple[PreTrainedModel, nn.Embedding]]:
+    """Yields the encoders whose embeddings are theirs alone (those of T5 are shared), and are looked up and no more."""
+    holders = Counter(id(weights) for _, weights in model.named_parameters(remove_duplicate=False))
     for module in model.modules():
         if isinstance(module, PreTrainedModel) and module.base_model is module:
             with suppress(NotImplementedError):  # transformers cannot tell where code of a model's own has them
-                yield module, module.get_input_embeddings()
+                whole = module.get_input_embeddings()
+                if type(whole) is nn.Embedding and holders[id(whole.weight)] == 1:
+                    yield module, whole

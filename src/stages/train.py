@@ -120,7 +120,6 @@ class _Run:
 
 
 def _learnt(result: Fit, begun: modes.Begun, trained: TrainParams) -> _Run:
-    best = next(entry for entry in result.history if entry.get("eval_primary") == result.primary)
     costs = {
         "precision": trained.precision,
         "micro_batch_size": result.micro_batch_size,
@@ -132,8 +131,7 @@ def _learnt(result: Fit, begun: modes.Begun, trained: TrainParams) -> _Run:
         "samples_per_second": result.samples_per_second,
         "epochs": [{name: e[name] for name in COSTS} for e in result.history if set(COSTS) <= e.keys()],
     }
-    scores = {name.removeprefix("eval_"): value for name, value in best.items()}
-    return _Run(trained, result.history, scores, result.epoch, costs, begun.before_saving)
+    return _Run(trained, result.history, result.scores, result.epoch, costs, begun.before_saving)
 
 
 def _measured(model: Checkpoint | Matcher, validation: Sequence[Example], chosen: TrainParams, folder: Path) -> _Run:

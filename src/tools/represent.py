@@ -11,7 +11,6 @@ texts as it was trained to. src.tools.drift compares the files.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from transformers.utils import logging
@@ -44,7 +43,7 @@ def main() -> None:
         raise UserError(f"{arguments.data / 'validation.jsonl'} has {len(examples)} examples; 2 are needed")
 
     logging.disable_progress_bar()
-    setup = replace(hardware.choose(params.train), tf32=False)  # rounding is no drift
+    setup = hardware.choose(params.train)
     hardware.apply(setup)
     if arguments.base is None:
         name, model = str(arguments.model), _trained(arguments.model, params)

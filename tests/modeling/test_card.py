@@ -21,13 +21,13 @@ JOINT = "+".join(TASKS)
 
 def created(prepared: Path, task: str = "cls", **options: Any) -> ModelCard:
     names = task.split("+")
+    options = {"epoch": 2.0} | options
     return card.create(
         {name: ["Literal", "Figurative"] if name == "cls" else [] for name in names},
         read_json(prepared / "corpus.json") | options.pop("corpus", {}),
         prepared,
         {"model": "dictabert", "task": task, "seed": 7, "mode": "full", "max_length": 64, "revision": None},
         {TASKS[name].primary_metric: 0.75 for name in names},
-        epoch=2.0,
         **options,
     )
 
@@ -70,6 +70,15 @@ def test_the_card_says_how_the_model_is_loaded(task: str, plain: bool, expected:
     assert loaded.count("```") == 2
     assert f"# dictabert-{task}-sample\n" in text
     assert "`revision`" not in text  # it was not set
+
+
+def test_what_has_learnt_nothing_is_not_said_to_have_learnt(prepared: Path) -> None:
+    learnt = "trained for", "It has learnt from", "epoch 2 was chosen", "chose the model", "first 64 sub-words"
+    trained, untrained = created(prepared).text, created(prepared, epoch=0.0).text
+    assert all(said in trained for said in learnt)
+    assert not any(said in untrained for said in learnt[1:])
+    assert "used untrained for" in untrained
+    assert "- It has learnt nothing: " in untrained
 
 
 def test_a_data_set_of_the_hub_is_named_by_its_id(prepared: Path) -> None:

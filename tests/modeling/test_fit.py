@@ -467,6 +467,7 @@ def test_a_resumed_run_does_not_repeat_the_epochs_it_has_behind_it(
     assert len(losses["cls"]) == 3 * 3
     assert len(logged(result, "epoch_runtime")) == 3
     assert result.seconds > sum(logged(result, "epoch_runtime")) > logged(result, "train_runtime")[0]
+    assert result.samples_per_second == pytest.approx(3 * 24 / result.seconds)
 
 
 def test_a_run_that_was_stopped_when_all_was_done_but_the_saving_of_the_model_ends_alike(

@@ -103,6 +103,22 @@ def test_a_model_of_low_precision_is_represented_in_fp32_and_left_as_it_was(make
     assert all(module.training for module in made.model.modules())
 
 
+def test_a_gpu_that_trains_in_tf32_represents_without(make: Make, splits: Splits) -> None:
+    def allowed() -> tuple[bool, bool]:
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    made, meanwhile = make("cls"), []
+    made.model.base_model.register_forward_hook(lambda *_: meanwhile.append(allowed()))
+    before = allowed()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    try:
+        states(made, splits["validation"][:2])
+        assert meanwhile == [(False, False)]
+        assert allowed() == (True, True)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
 @EVERY_ENCODER
 def test_frozen_is_where_its_base_is_in_every_layer(
     encoder: str | None, make: Make, splits: Splits, train_params: TrainParamsWith, tmp_path: Path

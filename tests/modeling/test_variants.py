@@ -5,12 +5,13 @@ pytest tests/modeling/test_variants.py
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from src.errors import UserError
-from src.modeling import modes, variants
+from src.modeling import checkpoint, modes, variants
 from src.modeling.batches import encode
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, run
@@ -21,16 +22,16 @@ from src.tools.bench import farthest
 from tests.modeling.conftest import Make, TrainParamsWith
 
 LORA = {"r": 4, "alpha": None, "dropout": None, "target_modules": None, "keep_adapter": True}
-Save = Callable[[str], Path]
+Save = Callable[..., Path]
 
 
 @pytest.fixture
 def save(make: Make, train_params: TrainParamsWith, tmp_path: Path) -> Save:
     """Saves a model with an adapter that changes much, as training does."""
 
-    def call(task: str) -> Path:
+    def call(task: str, revision: str | None = None) -> Path:
         made = make(task)
-        begun = modes.begin(made, (), train_params(mode="lora", lora=LORA))
+        begun = modes.begin(made, (), train_params(mode="lora", lora=LORA, revision=revision))
         for name, weights in made.model.named_parameters():
             if ".lora_" in name:
                 torch.nn.init.normal_(weights, std=0.2)
@@ -67,6 +68,20 @@ def test_every_variant_gives_the_logits_of_the_saved_model(
     assert size["bf16"] == pytest.approx(size["fp32"] / 2, rel=0.05)
     assert size["merged"] == size["fp32"] < size["adapter"] < size["adapters"]
     assert size["onnx_int8"] < size["onnx"]
+
+
+def test_an_adapter_is_put_on_the_revision_of_its_base(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, asked = save("cls", revision="v1.0"), {}
+    pretrained = checkpoint.pretrained
+
+    def spy(auto_class: Any, source: Any, origin: Any, **options: Any) -> Any:
+        asked[source] = origin.get("revision")
+        return pretrained(auto_class, source, origin, **options)
+
+    monkeypatch.setattr(checkpoint, "pretrained", spy)
+    variants.load("adapter", folder)
+    assert asked.pop(folder) is None
+    assert list(asked.values()) == ["v1.0"]
 
 
 def test_each_request_chooses_its_adapter(save: Save, splits: dict[str, list[Example]]) -> None:

@@ -5,11 +5,13 @@ pytest tests/modeling/test_vocabulary.py
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from torch import nn
+from transformers import AutoTokenizer, MT5Config, MT5EncoderModel, TrainerCallback
 
 from src.modeling import vocabulary
 from src.modeling.batches import encode
@@ -77,6 +79,42 @@ def test_embeddings_that_do_not_learn_are_left_alone(make: Make, splits: Splits,
     made = make("cls")
     made.model.get_input_embeddings().requires_grad_(False)
     assert trained(made, splits, train_params(epochs=1))[1] == made.model.get_input_embeddings().num_embeddings
+
+
+def test_embeddings_that_two_modules_share_are_left_alone(
+    make: Make, splits: Splits, train_params: TrainParamsWith, local_models: dict[str, Path], tmp_path: Path
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(local_models["bert"])
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "pad_token_id": 0}
+    MT5EncoderModel(MT5Config(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    made = make("span", tmp_path)
+    after, rows = trained(made, splits, train_params(epochs=1))
+    assert rows == len(tokenizer)
+    assert torch.equal(after["transformer.shared.weight"], after["transformer.encoder.embed_tokens.weight"])
+
+
+def test_embeddings_that_do_more_than_look_up_are_left_alone(make: Make, splits: Splits) -> None:
+    class Scaled(nn.Embedding):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return super().forward(ids) * 5
+
+    made = make("cls")
+    scaled = Scaled(*made.model.get_input_embeddings().weight.shape)
+    made.model.base_model.set_input_embeddings(scaled)
+    with vocabulary.trimmed(made, [encode(made, splits["train"][:1])]):
+        assert made.model.get_input_embeddings() is scaled
+
+
+def test_the_padding_of_the_embeddings_need_not_be_that_of_the_tokenizer(
+    make: Make, splits: Splits, train_params: TrainParamsWith
+) -> None:
+    made = make("cls")
+    whole = made.model.get_input_embeddings()
+    seen = {i for row in splits["train"] + splits["validation"] for i in made.tokenizer(row.text)["input_ids"]}
+    whole.padding_idx = max(set(range(whole.num_embeddings)) - seen)
+    _, rows = trained(made, splits, train_params(epochs=1))
+    assert rows < whole.num_embeddings == made.model.get_input_embeddings().num_embeddings
 
 
 def test_an_optimizer_that_looks_at_all_weights_at_once_sees_all_embeddings(
