@@ -81,7 +81,8 @@ def fit(
             None: nothing is kept, and the checkpoint is left with the last epoch's weights, not the best.
 
     Raises:
-        UserError: parameters that cannot work in this run, or a loss that is no number.
+        UserError: parameters that cannot work in this run.
+        DivergedError: a loss that is no number.
     """
     check(checkpoint, validation.examples, params)
     setup = hardware.choose(params)
@@ -226,8 +227,12 @@ def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) ->
     return weights
 
 
-def _diverged(what: str) -> UserError:
-    return UserError(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
+class DivergedError(UserError):
+    """A loss that is no number; `history` is that of the run up to it."""
+
+    def __init__(self, what: str, history: list[dict[str, float]]) -> None:
+        super().__init__(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
+        self.history = history
 
 
 class _Step:
@@ -282,7 +287,9 @@ class _Trainer(transformers.Trainer):
         """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
         loss = self._within_memory(model, inputs)
         if not torch.isfinite(loss):
-            raise _diverged(f"the loss is {loss.item()} at step {self.state.global_step + 1}")
+            step = self.state.global_step + 1
+            history = [*self.state.log_history, {"loss": loss.item(), "step": step}]
+            raise DivergedError(f"the loss is {loss.item()} at step {step}", history)
         return loss
 
     def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
@@ -348,7 +355,8 @@ class _Trainer(transformers.Trainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         loss = self._validation_loss()
         if not math.isfinite(loss):
-            raise _diverged(f"the validation loss is {loss} after epoch {self.state.epoch:g}")
+            history = [*self.state.log_history, {"eval_loss": loss, "step": self.state.global_step}]
+            raise DivergedError(f"the validation loss is {loss} after epoch {self.state.epoch:g}", history)
         logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         chosen = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))

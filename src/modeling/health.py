@@ -157,6 +157,8 @@ def expected(history: History, facts: Facts, params: HealthParams) -> Finding:
     if not facts.fine_tuned:
         return _not_applicable("the range of corpus.yaml is of pretrained base encoders that were fine-tuned")
     scores = _best_scores(history)
+    if scores is None:
+        return _not_applicable("no epoch was evaluated")
     figures = {metric: scores[metric] for metric in facts.expected}
     worst = min(figures[metric] / low if low else math.inf for metric, (low, _) in facts.expected.items())
     status = "warning" if worst < params.expected_warning else "ok"
@@ -177,6 +179,8 @@ def expected(history: History, facts: Facts, params: HealthParams) -> Finding:
 def majority(history: History, facts: Facts, params: HealthParams) -> Finding:
     """The validation score of each task is better than that of its most frequent answer."""
     scores = _best_scores(history)
+    if scores is None:
+        return _not_applicable("no epoch was evaluated")
     beaten = [scores[metric] > score for metric, score in facts.majority.items()]
     figures = {metric: scores[metric] for metric in facts.majority}
     said = [
@@ -250,9 +254,12 @@ def _epochs(history: History) -> list[tuple[list[float], Mapping[str, float]]]:
     return epochs
 
 
-def _best_scores(history: History) -> dict[str, float]:
-    """The scores of the evaluation whose weights are kept, by their names."""
-    best = max((entry for entry in history if "eval_primary" in entry), key=lambda entry: entry["eval_primary"])
+def _best_scores(history: History) -> dict[str, float] | None:
+    """The scores of the evaluation whose weights are kept, by their names; None: there was none."""
+    evaluations = [entry for entry in history if "eval_primary" in entry]
+    if not evaluations:
+        return None
+    best = max(evaluations, key=lambda entry: entry["eval_primary"])
     return {name.removeprefix("eval_"): value for name, value in best.items()}
 
 

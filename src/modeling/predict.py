@@ -34,7 +34,7 @@ def predict(checkpoint: Checkpoint | Matcher, examples: Sequence[Example], batch
 
 
 def ready(checkpoint: Checkpoint | Matcher, device: str) -> None:
-    """Puts a checkpoint that is not trained or saved any more on the device and into the precision it predicts in."""
+    """Puts a checkpoint that is not trained any more on the device and into the precision it predicts in."""
     if isinstance(checkpoint, Checkpoint):
         checkpoint.model.to(device, hardware.dtype(checkpoint.precision, torch.device(device)))
 
@@ -48,9 +48,11 @@ def predicting(checkpoint: Checkpoint) -> Iterator[PreTrainedModel]:
     model.eval()
     cast = model if model.dtype == dtype else copy.deepcopy(model).to(dtype)  # else every batch casts the weights
     autocast = torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32)  # as Trainer wraps it
-    with torch.inference_mode(), autocast:
-        yield cast
-    model.train(was_training)
+    try:
+        with torch.inference_mode(), autocast:
+            yield cast
+    finally:
+        model.train(was_training)
 
 
 def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:

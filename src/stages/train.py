@@ -32,7 +32,7 @@ from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
-from src.modeling.fit import Fit, check, fit
+from src.modeling.fit import DivergedError, Fit, check, fit
 from src.modeling.health import Facts, History
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, ready
@@ -87,15 +87,19 @@ def main() -> None:
     lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
     with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
         with _live(arguments.live) as live:
-            result = fit(
-                model,
-                *encoded,
-                chosen,
-                learning_rate=learning_rate,
-                seed=params.seed,
-                state_folder=state,
-                callbacks=[LiveCallback(live), CostCallback(), watch, *represent],
-            )
+            try:
+                result = fit(
+                    model,
+                    *encoded,
+                    chosen,
+                    learning_rate=learning_rate,
+                    seed=params.seed,
+                    state_folder=state,
+                    callbacks=[LiveCallback(live), CostCallback(), watch, *represent],
+                )
+            except DivergedError as error:
+                write_json(arguments.health, health.judge(error.history, watch.facts, chosen.health))
+                raise
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
         trained = chosen.model_copy(update={"learning_rate": learning_rate, "precision": model.precision})
         _write(model, _learnt(result, begun, trained), watch, params, validation, arguments)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from src.files import read_json
 from src.modeling import fit
 from tests.faults.conftest import Fault, Project
 
@@ -37,3 +38,5 @@ def test_training_stops_at_the_step_whose_loss_is_no_number_and_keeps_its_state(
     kept = load_file(project.state("checkpoint-3") / "model.safetensors")
     assert all(torch.isfinite(weights).all() for weights in kept.values())
     assert not (project.root / "models/current").exists()
+    health = read_json(project.root / "metrics/health.json")
+    assert health["status"] == health["rules"]["finite_loss"]["status"] == "red_flag"
