@@ -41,7 +41,7 @@ def test_results_of_another_source_are_a_warning(repository: Path) -> None:
 
 def test_a_commit_without_experiments_has_no_queue_to_tell_of(repository: Path) -> None:
     os.chdir(repository)
-    with pytest.raises(NotApplicableError, match="^no experiments on HEAD$"):
+    with pytest.raises(NotApplicableError, match=r"^no experiments on HEAD$"):
         queue(HERE)
 
 
