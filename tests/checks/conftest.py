@@ -89,7 +89,7 @@ def lock(root: Path) -> None:
     }
     deps = {"train": [f"{DATA}/train.jsonl", f"{DATA}/labels.json"], "evaluate": [DATA, MODEL]}
     outs = {"prepare": [DATA], "train": [MODEL], "evaluate": [METRICS, PREDICTIONS]}
-    entries = lambda paths: [{"path": path, "hash": "md5", "md5": md5(root / path)} for path in paths]  # noqa: E731
+    entries = lambda paths: [{"path": path, "hash": "md5", "md5": md5(root, path)} for path in paths]  # noqa: E731
     stages = {
         name: {
             "params": {PARAMS: {key: params[key] for key in keys}},

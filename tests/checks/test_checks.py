@@ -131,6 +131,13 @@ def written(path: str, text: str) -> Callable[[Path], None]:
     return lambda root: (root / path).write_text(text)
 
 
+def with_ignored(root: Path) -> None:
+    """What a file manager leaves in folders, and DVC does not see."""
+    (root / ".dvcignore").write_text(".DS_Store\n")
+    for folder in (DATA, MODEL):
+        (root / folder / ".DS_Store").write_text("icons")
+
+
 def other_code(root: Path) -> None:
     """A parameter that this code does not know."""
     (root / LOCK).write_text((root / LOCK).read_text().replace("freeze_layers:", "freeze_blocks:"))
@@ -148,6 +155,7 @@ Fault = tuple[Callable[[Path], None], str, str]  # what is done to a run of cls,
 
 FAULTS: dict[str, list[Fault]] = {
     "files": [
+        (with_ignored, "ok", "4 outs are there"),
         (removed(METRICS), "red_flag", f"{METRICS} is not there"),
         (removed(LOCK), "red_flag", "no stage has run: dvc repro"),
         (truncated(WEIGHTS), "red_flag", f"{MODEL} is not what dvc.lock names"),
@@ -156,6 +164,7 @@ FAULTS: dict[str, list[Fault]] = {
         (written(LOCK, "stages: {}"), "red_flag", "stage train has not run"),
     ],
     "data": [
+        (with_ignored, "ok", "those that the model was trained and evaluated on"),
         (other_data("train.jsonl"), "red_flag", f"on other data: {DATA}/train.jsonl is not what dvc.lock names"),
         (other_data("test.jsonl"), "red_flag", f"on other data: {DATA} is not what dvc.lock names"),
         (removed(DATA), "not_applicable", f"{DATA} is not there"),
