@@ -11,9 +11,11 @@ request is one text, from its characters to its prediction. Those that the model
 import argparse
 import json
 import multiprocessing
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -83,13 +85,11 @@ def main() -> None:
     found: dict[str, Measured] = {}
     left_out: dict[str, str] = {}
     for name in arguments.variants:
-        # in a process of its own: memory that one variant has taken is not counted to the next
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-            try:
-                found[name] = process.submit(measure, name, examples, arguments).result()
-            except UserError as error:
-                left_out[name] = str(error)
-                print(f"left out: {name}: {error}", file=sys.stderr)
+        try:
+            found[name] = _measured(name, examples, arguments)
+        except UserError as error:
+            left_out[name] = str(error)
+            print(f"left out: {name}: {error}", file=sys.stderr)
     if not found:
         raise UserError(f"{arguments.model} has none of these variants: {next(iter(left_out.values()))}")
     report = _report(found, left_out, arguments)
@@ -110,6 +110,24 @@ def _examples(file: Path | None, data: Path) -> list[Example]:
     if not found:
         raise UserError(f"--file {file} has no text")
     return [row for row in found if isinstance(row, Example)]
+
+
+def _measured(name: str, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
+    """Measures in a process of its own: memory that one variant has taken is not counted to the next.
+
+    Raises:
+        UserError: the model has no such variant, or the process was killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    heedless = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which ends the other
+    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=heedless) as process:
+        try:
+            return process.submit(measure, name, examples, arguments).result()
+        except BrokenProcessPool as error:
+            raise UserError("its process was killed, as where memory runs out; try a smaller --batch-size") from error
+        finally:
+            for child in multiprocessing.active_children():  # else one that still measures is waited for
+                child.terminate()
 
 
 def measure(name: str, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
