@@ -61,12 +61,15 @@ class Subject:
         model: folder of the model.
         root: folder with the layout of the project; None: a model alone.
         in_workspace: DVC's cache and queue, and what training keeps, belong to it.
+        trust_remote_code: let the model run code of its own; in the workspace, what its stages ran with says so too. An
+            experiment may be somebody else's, and cannot allow itself anything.
     """
 
     name: str
     model: Path
     root: Path | None = None
     in_workspace: bool = False
+    trust_remote_code: bool = False
 
     def path(self, relative: str) -> Path:
         """Returns where a file or folder of the run lies.
@@ -155,7 +158,7 @@ class Subject:
         from src.modeling import checkpoint
 
         logging.disable_progress_bar()
-        allowed = self.root is not None and bool(self.ran_with("train.trust_remote_code"))
+        allowed = self.trust_remote_code or (self.in_workspace and bool(self.ran_with("train.trust_remote_code")))
         return checkpoint.load(self.model, trust_remote_code=allowed)
 
     @property

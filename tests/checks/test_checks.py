@@ -263,6 +263,20 @@ def test_a_model_alone_is_loaded_and_its_weights_are_looked_at(runs: Runs) -> No
     assert found["model"].figures["tasks"] == ["cls"]
 
 
+def test_an_experiment_cannot_allow_the_code_of_its_own_model(run_of: Runs) -> None:
+    root = run_of("cls")
+    planted = root / "planted"
+    (root / MODEL / "code.py").write_text(f"import pathlib\npathlib.Path({str(planted)!r}).touch()\n")
+    config = read_json(root / MODEL / "config.json")
+    auto_map = {"AutoConfig": "code.Config", "AutoModelForSequenceClassification": "code.Model"}
+    write_json(root / MODEL / "config.json", config | {"auto_map": auto_map})
+    lock = (root / LOCK).read_text()
+    assert "trust_remote_code: false" in lock
+    (root / LOCK).write_text(lock.replace("trust_remote_code: false", "trust_remote_code: true"))
+    checked(root)
+    assert not planted.exists()
+
+
 def test_checks_of_a_run_without_its_model_start_without_torch(run_of: Runs) -> None:
     root = run_of("cls")
     shutil.rmtree(root / MODEL)
