@@ -72,7 +72,8 @@ class Checkpoint:
         Shape: inputs (B, T); values like the logits of each task.
         """
         output = (model or self.model)(**inputs)
-        return output if type(self.model) in OURS.values() else {t.name: t.logits(output) for t in self.tasks}
+        per_task = type(output) is dict  # of a model of ours; those of transformers have classes for their outputs
+        return output if per_task else {task.name: task.logits(output) for task in self.tasks}
 
     def save(self, folder: Path) -> None:
         """Saves weights, configuration and tokenizer; one task: a plain transformers checkpoint."""

@@ -1,4 +1,4 @@
-"""The forms in which a saved model can be deployed; each is loaded from its folder, and runs through `predict`."""
+"""The forms in which a saved model can be deployed; each is loaded from a folder, and runs through `predict`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.errors import UserError
-from src.modeling import checkpoint, hardware
+from src.modeling import checkpoint, hardware, onnx
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
 from src.modeling.predict import ready
@@ -26,20 +26,38 @@ class Deployed:
 
     Attributes:
         before: what a request does before it predicts; is told its number.
+        file_size: bytes of the file of a model that is no torch model.
     """
 
     checkpoint: Checkpoint
     before: Callable[[int], None] = lambda number: None
+    file_size: int | None = None
 
     @property
     def size_mib(self) -> float:
-        """All weights, as they lie in memory."""
+        """All weights, as they lie in memory, or in the file of a model that is no torch model."""
+        if self.file_size is not None:
+            return self.file_size / 2**20
         weights = [*self.checkpoint.model.parameters(), *self.checkpoint.model.buffers()]
         return sum(weight.numel() * weight.element_size() for weight in weights) / 2**20
 
 
+def convert(name: str, folder: Path, out: Path, *, trust_remote_code: bool = False) -> None:
+    """Writes the files that a row of CONVERTED is loaded from, which are not those of the saved model.
+
+    Raises:
+        UserError: there is no model, or it has no such variant; says why.
+    """
+    saved = _saved(folder, trust_remote_code, "fp32").checkpoint
+    ready(saved, "cpu")
+    CONVERTED[name](saved, out)
+
+
 def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deployed:
     """Loads a variant onto the device.
+
+    Args:
+        folder: of the saved model; of a row of CONVERTED, what `convert` wrote.
 
     Raises:
         UserError: there is no model, or it has no such variant; says why.
@@ -95,10 +113,21 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
     return replace(loaded, precision="fp32"), adapted
 
 
+def _session(folder: Path, trust_remote_code: bool) -> Deployed:
+    """ONNX Runtime, and a file that the whole model was converted to."""
+    return Deployed(onnx.load(folder, trust_remote_code=trust_remote_code), file_size=onnx.size(folder))
+
+
 VARIANTS: dict[str, Callable[[Path, bool], Deployed]] = {
     "fp32": partial(_saved, precision="fp32"),
     "bf16": partial(_saved, precision="bf16"),
     "merged": _merged,
     "adapter": _adapter,
     "adapters": _adapters,
+    "onnx": _session,
+    "onnx_int8": _session,
+}
+CONVERTED: dict[str, Callable[[Checkpoint, Path], None]] = {
+    "onnx": onnx.save,
+    "onnx_int8": partial(onnx.save, int8=True),
 }

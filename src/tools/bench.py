@@ -4,26 +4,30 @@
     python -m src.tools.bench --file texts.txt --json       # a text a line; a tab parts the two of a pair
     python -m src.tools.bench --variants fp32 bf16
 
-Each variant (a form of the model: its precision, its adapters) is measured in a process of its own, after a warm-up. A
-request is one text, from its characters to its prediction. Those that the model does not have are left out, and named.
+Each variant (a form of the model: its precision, its adapters, ONNX) is measured in a process of its own, after a
+warm-up. A request is one text, from its characters to its prediction. Those that the model does not have are left out,
+and named; what converts it to ONNX is not measured.
 """
 
 import argparse
 import json
+import logging
 import multiprocessing
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from src.analysis.tables import TEXT
 from src.errors import UserError, run
@@ -32,7 +36,7 @@ from src.modeling.batches import encode
 from src.modeling.latency import Latency
 from src.modeling.predict import Logits, predict
 from src.modeling.predict import run as run_model
-from src.modeling.variants import VARIANTS
+from src.modeling.variants import CONVERTED, VARIANTS
 from src.records import Example, read_examples
 from src.tools.predict import of_lines
 
@@ -49,9 +53,10 @@ class Measured:
 
     Attributes:
         rows_per_second: of batches, from texts to predictions.
-        load_seconds: from the files to a model on the device; imports are over by then.
+        load_seconds: from the files to a model on the device; a conversion, and the imports of torch and transformers,
+            are over by then.
         peak_memory_mib: of the process, all libraries and the loading included; of the GPU where there is one.
-        size_mib: of all weights, as they lie in memory.
+        size_mib: of all weights, as they lie in memory; of ONNX, in its file.
         logits: of the first COMPARED texts.
         sub_words: of each text, as the model reads it.
     """
@@ -86,7 +91,12 @@ def main() -> None:
     left_out: dict[str, str] = {}
     for name in arguments.variants:
         try:
-            found[name] = _measured(name, examples, arguments)
+            with TemporaryDirectory() as converted:
+                folder = arguments.model
+                if name in CONVERTED:
+                    _alone(convert, name, folder, Path(converted), arguments.trust_remote_code)
+                    folder = Path(converted)
+                found[name] = _alone(measure, name, folder, examples, arguments)
         except UserError as error:
             left_out[name] = str(error)
             print(f"left out: {name}: {error}", file=sys.stderr)
@@ -94,6 +104,24 @@ def main() -> None:
         raise UserError(f"{arguments.model} has none of these variants: {next(iter(left_out.values()))}")
     report = _report(found, left_out, arguments)
     print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False) if arguments.json else _text(report))
+
+
+def _alone(what: Callable[..., Any], *arguments: object) -> Any:
+    """Calls in a process of its own: memory that one has taken is not counted to the next.
+
+    Raises:
+        UserError: the process was killed; and what is raised there.
+    """
+    context = multiprocessing.get_context("spawn")
+    heedless = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which ends the other
+    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=heedless) as process:
+        try:
+            return process.submit(what, *arguments).result()
+        except BrokenProcessPool as error:
+            raise UserError("its process was killed, as where memory runs out; try a smaller --batch-size") from error
+        finally:
+            for child in multiprocessing.active_children():  # else one that is still at work is waited for
+                child.terminate()
 
 
 def _examples(file: Path | None, data: Path) -> list[Example]:
@@ -112,34 +140,37 @@ def _examples(file: Path | None, data: Path) -> list[Example]:
     return [row for row in found if isinstance(row, Example)]
 
 
-def _measured(name: str, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
-    """Measures in a process of its own: memory that one variant has taken is not counted to the next.
+def convert(name: str, model: Path, folder: Path, trust_remote_code: bool) -> None:
+    """Writes the files of one variant to a folder.
 
     Raises:
-        UserError: the model has no such variant, or the process was killed.
+        UserError: the model has no such variant, or it would be compared with others on a GPU.
     """
-    context = multiprocessing.get_context("spawn")
-    heedless = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which ends the other
-    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=heedless) as process:
-        try:
-            return process.submit(measure, name, examples, arguments).result()
-        except BrokenProcessPool as error:
-            raise UserError("its process was killed, as where memory runs out; try a smaller --batch-size") from error
-        finally:
-            for child in multiprocessing.active_children():  # else one that still measures is waited for
-                child.terminate()
+    if hardware.device().type != "cpu":
+        raise UserError("it runs on the CPU, and all others here on the GPU: hide that with CUDA_VISIBLE_DEVICES=")
+    _silence()
+    warnings.simplefilter("ignore")  # of what torch and onnxruntime would like otherwise
+    logging.disable(logging.WARNING)
+    variants.convert(name, model, folder, trust_remote_code=trust_remote_code)
 
 
-def measure(name: str, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
+def _silence() -> None:
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
+
+
+def measure(name: str, folder: Path, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
     """Measures one variant, in this process.
+
+    Args:
+        folder: which it is loaded from.
 
     Raises:
         UserError: the model has no such variant.
     """
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
+    _silence()
     loaded: list[variants.Deployed] = []
-    folder, trust = arguments.model, arguments.trust_remote_code
+    trust = arguments.trust_remote_code
     load_seconds = latency.seconds(lambda: loaded.append(variants.load(name, folder, trust_remote_code=trust)))
     (deployed,) = loaded
     model = deployed.checkpoint

@@ -14,7 +14,7 @@ from src.modeling import modes, variants
 from src.modeling.batches import encode
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, run
-from src.modeling.variants import VARIANTS
+from src.modeling.variants import CONVERTED, VARIANTS, Deployed
 from src.records import Example
 from src.tasks import TASKS
 from src.tools.bench import farthest
@@ -41,22 +41,32 @@ def save(make: Make, train_params: TrainParamsWith, tmp_path: Path) -> Save:
     return call
 
 
+def _deployed(name: str, saved: Path, converted: Path) -> Deployed:
+    if name not in CONVERTED:
+        return variants.load(name, saved)
+    variants.convert(name, saved, converted)
+    return variants.load(name, converted)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_variant_gives_the_logits_of_the_saved_model(
-    task: str, save: Save, splits: dict[str, list[Example]]
+    task: str, save: Save, splits: dict[str, list[Example]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, examples = save(task), splits["validation"]
-    deployed = {name: variants.load(name, folder) for name in VARIANTS}
+    deployed = {name: _deployed(name, folder, tmp_path_factory.mktemp(name)) for name in VARIANTS}
     found = {name: run(one.checkpoint, encode(one.checkpoint, examples), 8) for name, one in deployed.items()}
     for name in ("merged", "adapter", "adapters"):
         assert farthest(found[name], found["fp32"]) < 1e-5, name
     assert 1e-5 < farthest(found["bf16"], found["fp32"]) < 0.1
+    assert farthest(found["onnx"], found["fp32"]) < 1e-4
+    assert 1e-4 < farthest(found["onnx_int8"], found["fp32"]) < 0.3
     assert predict(deployed["adapter"].checkpoint, examples, 8) is not None
     weights = {name: "\n".join(one.checkpoint.model.state_dict()) for name, one in deployed.items()}
     assert {name for name, names in weights.items() if ".lora_A." in names} == {"adapter", "adapters"}
     size = {name: one.size_mib for name, one in deployed.items()}
     assert size["bf16"] == pytest.approx(size["fp32"] / 2, rel=0.05)
     assert size["merged"] == size["fp32"] < size["adapter"] < size["adapters"]
+    assert size["onnx_int8"] < size["onnx"]
 
 
 def test_each_request_chooses_its_adapter(save: Save, splits: dict[str, list[Example]]) -> None:
@@ -92,4 +102,4 @@ def test_a_joint_model_is_not_put_together_from_its_adapter(save: Save) -> None:
 def test_a_matcher_has_no_variant(name: str, tmp_path: Path) -> None:
     Matcher({"span": ["O", "B-IDIOM", "I-IDIOM"]}, "IDIOM", ["שבר את הקרח"]).save(tmp_path)
     with pytest.raises(UserError):
-        variants.load(name, tmp_path)
+        _deployed(name, tmp_path, tmp_path)

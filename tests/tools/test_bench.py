@@ -16,9 +16,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig
 
+from src.errors import UserError
 from src.modeling import hardware, tiny
 from src.modeling.checkpoint import Checkpoint
 from src.records import Example
+from src.tools import bench
 from tests.conftest import ROOT
 from tests.tools.conftest import Tool
 
@@ -35,15 +37,17 @@ def model(splits: dict[str, list[Example]], tmp_path: Path) -> Path:
 
 
 def test_each_variant_is_measured_and_what_the_model_lacks_is_named(
-    model: Path, prepared: Path, splits: dict[str, list[Example]], tool: Tool
+    model: Path, prepared: Path, splits: dict[str, list[Example]], tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = ["--requests", 4, "--warm-up", 1, "--batch-size", 2, "--variants", "bf16", "fp32", "adapter"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # else ONNX is left out where there is a GPU
+    few = ["--requests", 4, "--warm-up", 1, "--batch-size", 2, "--variants", "bf16", "fp32", "adapter", "onnx_int8"]
     ended = tool("bench", "--model", model, "--data", prepared, *few, "--json")
     assert ended.status == 0, ended.err
-    assert ended.err.splitlines()[-1].startswith("left out: adapter: it has no separate adapter")
+    assert ended.err.startswith("left out: adapter: it has no separate adapter")
+    assert ended.err.count("\n") == 1
     found = json.loads(ended.out)
     assert found["left_out"].keys() == {"adapter"}
-    assert list(found["variants"]) == ["bf16", "fp32"]
+    assert list(found["variants"]) == ["bf16", "fp32", "onnx_int8"]
     for one in found["variants"].values():
         times = one["latency_ms"]
         assert 0 < times["median"] <= times["p95"] <= times["p99"]
@@ -51,6 +55,7 @@ def test_each_variant_is_measured_and_what_the_model_lacks_is_named(
         assert 50 < one["peak_memory_mib"] < 4000
     assert found["variants"]["fp32"]["max_difference"] == 0.0
     assert 0 < found["variants"]["bf16"]["max_difference"] < 0.1
+    assert 0 < found["variants"]["onnx_int8"]["max_difference"] < 0.1
     assert found["variants"]["bf16"]["size_mib"] == pytest.approx(found["variants"]["fp32"]["size_mib"] / 2, rel=0.05)
     assert found["texts"] == len(splits["validation"])
     assert 3 <= found["sub_words"]["median"] <= found["sub_words"]["p95"] <= found["sub_words"]["most"] <= 64
@@ -116,6 +121,14 @@ def test_bench_ends_with_the_process_of_a_variant_and_that_with_bench(
     assert process.returncode == status
     assert said in err.splitlines()[-1]
     assert not any(child.is_running() for child in variants)
+
+
+def test_what_runs_on_the_cpu_is_not_compared_with_a_gpu(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "device", lambda: torch.device("cuda"))
+    with pytest.raises(UserError, match="hide that with CUDA_VISIBLE_DEVICES="):
+        bench.convert("onnx", model, tmp_path, trust_remote_code=False)
 
 
 def test_a_folder_without_a_model_is_an_error(tool: Tool, prepared: Path, tmp_path: Path) -> None:
