@@ -36,6 +36,10 @@ ENVIRONMENT = "models/environment.json"
 SEARCH = "metrics/hpo"
 
 
+class NoExperimentsError(UserError):
+    """A commit has no experiments, which need not be an error; the message says which commits have."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What DVC knows of one experiment.
@@ -59,7 +63,8 @@ def experiments(rev: str) -> tuple[list[Experiment], Mapping[str, Any]]:
         The experiments, and the parameters of the commit itself.
 
     Raises:
-        UserError: no DVC repository, no Git, no such commit, a commit without experiments.
+        NoExperimentsError: a commit without experiments.
+        UserError: no DVC repository, no Git, no such commit.
     """
     try:
         with Repo() as repo:
@@ -72,7 +77,7 @@ def experiments(rev: str) -> tuple[list[Experiment], Mapping[str, Any]]:
         raise UserError(f"DVC cannot list experiments: {error}") from error
     if not (tasks or results):
         commits = ", ".join(f"{commit[:7]} ({len(names)})" for commit, names in elsewhere.items())
-        raise UserError(
+        raise NoExperimentsError(
             f"no experiments on {rev}; they belong to the commit that they were queued from"
             + (f", and are on: {commits}. Name one with --rev" if commits else ", and no commit has any")
         )

@@ -80,13 +80,15 @@ def drift(base: Representations, model: Representations, name: str) -> Drift:
         name: of the model's file, for the message.
 
     Raises:
-        UserError: a layer has the same state for all examples.
+        UserError: a layer has the same state for all examples, or a state of zeros.
     """
     layers = range(base.states.shape[1])
     pairs = [(base.states[:, layer].astype(float), model.states[:, layer].astype(float)) for layer in layers]
     for layer, pair in zip(layers, pairs, strict=True):
         if any(not np.ptp(states, axis=0).any() for states in pair):
             raise UserError(f"{name}: layer {layer}, or that of its base, has one state for all examples: no drift")
+        if any(not states.any(axis=1).all() for states in pair):
+            raise UserError(f"{name}: layer {layer}, or that of its base, has a state of zeros, which has no cosine")
     return Drift([max(0.0, 1 - cka(*pair)) for pair in pairs], [cosine(*pair) for pair in pairs])
 
 

@@ -19,7 +19,7 @@ from src.analysis import compare
 from src.checks.finding import NotApplicableError
 from src.config import TrainParams
 from src.errors import UserError
-from src.experiments import METRICS, PARAMS, PREDICTIONS
+from src.experiments import LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.files import read_yaml
 from src.records import Example, Prediction, read_examples, read_predictions
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from src.modeling.checkpoint import Checkpoint
     from src.modeling.matcher import Matcher
 
-LOCK = "dvc.lock"
 DATA = "data/prepared"
-MODEL = "models/current"
 HEALTH = "metrics/health.json"
 PATHS = (LOCK, PARAMS, DATA, MODEL, METRICS, PREDICTIONS, HEALTH)  # of a run
 STAGES = ("prepare", "hpo", "train", "evaluate")
@@ -63,12 +61,15 @@ class Subject:
         model: folder of the model.
         root: folder with the layout of the project; None: a model alone.
         in_workspace: DVC's cache and queue, and what training keeps, belong to it.
+        trust_remote_code: let the model run code of its own; in the workspace, what its stages ran with says so too. An
+            experiment may be somebody else's, and cannot allow itself anything.
     """
 
     name: str
     model: Path
     root: Path | None = None
     in_workspace: bool = False
+    trust_remote_code: bool = False
 
     def path(self, relative: str) -> Path:
         """Returns where a file or folder of the run lies.
@@ -157,7 +158,7 @@ class Subject:
         from src.modeling import checkpoint
 
         logging.disable_progress_bar()
-        allowed = self.root is not None and bool(self.ran_with("train.trust_remote_code"))
+        allowed = self.trust_remote_code or (self.in_workspace and bool(self.ran_with("train.trust_remote_code")))
         return checkpoint.load(self.model, trust_remote_code=allowed)
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 from src import experiments
 from src.checks.finding import Finding, NotApplicableError
 from src.checks.subject import Subject
-from src.errors import UserError
+from src.experiments import NoExperimentsError
 
 KEPT = ("models", "metrics", ".checkpoints", ".studies")
 LEAST_FREE = 5.0  # GiB; a run of a base encoder writes about 3
@@ -30,8 +30,8 @@ def queue(subject: Subject) -> Finding:
     _in_workspace(subject)
     try:
         found, baseline = experiments.experiments("HEAD")
-    except UserError as error:
-        raise NotApplicableError(str(error)) from error
+    except NoExperimentsError as error:
+        raise NotApplicableError("no experiments on HEAD") from error
     states = Counter(experiment.state for experiment in found)
     lines = experiments.unfinished(found, baseline)
     return Finding(

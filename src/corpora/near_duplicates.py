@@ -115,7 +115,7 @@ def _hashes(example: Example) -> Hashes:
     found = []
     for side, text in enumerate(letters(example)):
         codes = np.frombuffer(text.ljust(GRAM, "\0").encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-        mixed = np.full(len(codes) - GRAM + 1, side, np.uint64)
+        mixed = np.full(len(codes) - GRAM + 1, side << 32, np.uint64)  # where no character has a bit
         for i in range(GRAM):
             mixed = (mixed ^ codes[i : len(codes) - GRAM + 1 + i]) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)

@@ -13,10 +13,12 @@ import argparse
 import json
 import logging
 import multiprocessing
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -105,9 +107,21 @@ def main() -> None:
 
 
 def _alone(what: Callable[..., Any], *arguments: object) -> Any:
-    """Calls in a process of its own: memory that one has taken is not counted to the next."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(what, *arguments).result()
+    """Calls in a process of its own: memory that one has taken is not counted to the next.
+
+    Raises:
+        UserError: the process was killed; and what is raised there.
+    """
+    context = multiprocessing.get_context("spawn")
+    heedless = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which ends the other
+    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=heedless) as process:
+        try:
+            return process.submit(what, *arguments).result()
+        except BrokenProcessPool as error:
+            raise UserError("its process was killed, as where memory runs out; try a smaller --batch-size") from error
+        finally:
+            for child in multiprocessing.active_children():  # else one that is still at work is waited for
+                child.terminate()
 
 
 def _examples(file: Path | None, data: Path) -> list[Example]:

@@ -19,9 +19,9 @@ from src import config, experiments
 from src.analysis.tables import TEXT
 from src.checks import check
 from src.checks.finding import Finding, worst
-from src.checks.subject import DATA, MODEL, PATHS, Subject
+from src.checks.subject import DATA, PATHS, Subject
 from src.errors import UserError, run
-from src.experiments import PARAMS
+from src.experiments import MODEL, PARAMS
 
 
 def main() -> None:
@@ -30,15 +30,18 @@ def main() -> None:
     what.add_argument("--experiment", metavar="NAME", help="an experiment or a revision, in place of the workspace")
     what.add_argument("--model", type=Path, metavar="DIR", help="folder of a model alone")
     what.add_argument("--overfit", action="store_true", help="train on ten examples: the loss must fall to nearly 0")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="let the model of --experiment or --model run code of its own"
+    )
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
     arguments = parser.parse_args()
 
     if arguments.overfit:
         name, found = "overfit", _overfit()
     elif arguments.experiment:
-        name, found = arguments.experiment, _of_experiment(arguments.experiment)
+        name, found = arguments.experiment, _of_experiment(arguments.experiment, arguments.trust_remote_code)
     elif arguments.model:
-        name, found = str(arguments.model), _of_model(arguments.model)
+        name, found = str(arguments.model), _of_model(arguments.model, arguments.trust_remote_code)
     else:
         name, found = "workspace", check(Subject("workspace", Path(MODEL), Path(), in_workspace=True))
     status = worst(finding.status for finding in found.values())
@@ -53,15 +56,15 @@ def _overfit() -> Mapping[str, Finding]:
     return {"overfit": overfit(config.load(Path(PARAMS)), Path(DATA))}
 
 
-def _of_experiment(name: str) -> Mapping[str, Finding]:
+def _of_experiment(name: str, trust_remote_code: bool) -> Mapping[str, Finding]:
     with experiments.fetched(experiments.commit_of(name), *PATHS) as root:
-        return check(Subject(name, root / MODEL, root))
+        return check(Subject(name, root / MODEL, root, trust_remote_code=trust_remote_code))
 
 
-def _of_model(folder: Path) -> Mapping[str, Finding]:
+def _of_model(folder: Path, trust_remote_code: bool) -> Mapping[str, Finding]:
     if not folder.is_dir():
         raise UserError(f"--model {folder}: there is no such folder")
-    return check(Subject(str(folder), folder))
+    return check(Subject(str(folder), folder, trust_remote_code=trust_remote_code))
 
 
 def _text(found: Mapping[str, Finding]) -> str:

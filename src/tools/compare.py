@@ -25,7 +25,7 @@ from src.analysis.cost import Spent
 from src.analysis.significance import Pair
 from src.config import CostParams
 from src.errors import UserError, run, unknown_name
-from src.experiments import ENVIRONMENT, PARAMS, PREDICTIONS, SEARCH
+from src.experiments import ENVIRONMENT, LOCK, PARAMS, PREDICTIONS, SEARCH
 from src.files import read_json
 from src.records import Prediction, read_predictions
 
@@ -169,7 +169,7 @@ def _spent(rev: str | None, prices: CostParams) -> list[Spent]:
     """Reads what the workspace took, unless a commit is named, and what each of its experiments took."""
     found = []
     if rev is None and Path(ENVIRONMENT).is_file():
-        found.append(_spent_in(Path(), "workspace", config.load(Path(PARAMS)).hpo.workers, prices))
+        found.append(_spent_in(Path(), "workspace", prices))
     try:
         listed, baseline = experiments.experiments(rev or "HEAD")
     except UserError as error:
@@ -180,18 +180,22 @@ def _spent(rev: str | None, prices: CostParams) -> list[Spent]:
     _warn(experiments.unfinished(listed, baseline))
     for one in listed:
         if one.state == "success" and one.commit:
-            with experiments.fetched(one.commit, ENVIRONMENT, SEARCH) as folder:
-                found.append(_spent_in(folder, one.run.name, one.run.params["hpo.workers"], prices))
+            with experiments.fetched(one.commit, LOCK, ENVIRONMENT, SEARCH) as folder:
+                if (folder / ENVIRONMENT).is_file():
+                    found.append(_spent_in(folder, one.run.name, prices))
+                else:
+                    _warn([f"{one.run.name} is not in the table: it trained nothing, and has no {ENVIRONMENT}"])
     for device in dict.fromkeys(one.device for one in found if one.train.per_hour is None):
         _warn([f"no price for {device}: add a word of its name to cost.per_hour of {PARAMS}"])
     return found
 
 
-def _spent_in(folder: Path, name: str, workers: int, prices: CostParams) -> Spent:
+def _spent_in(folder: Path, name: str, prices: CostParams) -> Spent:
     environment = read_json(folder / ENVIRONMENT)
     study = folder / SEARCH / "study.json"
     if not study.is_file():
         return cost.spent(name, environment, prices)
+    workers = experiments.locked_params(folder / LOCK)["hpo.workers"]
     with (folder / SEARCH / "trials.csv").open(encoding="utf-8", newline="") as file:
         return cost.spent(name, environment, prices, read_json(study)["study"], csv.DictReader(file), workers)
 

@@ -114,6 +114,13 @@ def test_each_layer_is_measured_by_itself() -> None:
     assert [round(value, 9) == 1 for value in measured.cosine] == [True, False, True]
 
 
+def test_a_state_of_zeros_is_refused_for_it_has_no_cosine() -> None:
+    model = found(2)
+    model.states[0, 1] = 0
+    with pytest.raises(UserError, match=r"^m\.safetensors: layer 1.* has a state of zeros"):
+        drift.drift(found(1), model, "m.safetensors")
+
+
 def test_a_layer_that_says_the_same_of_all_examples_is_refused() -> None:
     model = found(1)
     model.states[:, 2] = 5

@@ -14,8 +14,8 @@ from transformers import BertConfig, set_seed
 
 from src import config, tasks
 from src.checks.files import md5
-from src.checks.subject import DATA, LOCK, MODEL
-from src.experiments import METRICS, PARAMS, PREDICTIONS
+from src.checks.subject import DATA
+from src.experiments import LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.files import read_json, read_yaml
 from src.modeling import checkpoint, tiny
 from src.modeling.encoders import ENCODERS
@@ -89,7 +89,7 @@ def lock(root: Path) -> None:
     }
     deps = {"train": [f"{DATA}/train.jsonl", f"{DATA}/labels.json"], "evaluate": [DATA, MODEL]}
     outs = {"prepare": [DATA], "train": [MODEL], "evaluate": [METRICS, PREDICTIONS]}
-    entries = lambda paths: [{"path": path, "hash": "md5", "md5": md5(root / path)} for path in paths]  # noqa: E731
+    entries = lambda paths: [{"path": path, "hash": "md5", "md5": md5(root, path)} for path in paths]  # noqa: E731
     stages = {
         name: {
             "params": {PARAMS: {key: params[key] for key in keys}},

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from src.checks import CHECKS, check
 from src.checks.finding import STATUSES, Finding, worst
-from src.checks.subject import DATA, HEALTH, LOCK, MODEL, Subject
-from src.experiments import METRICS, PREDICTIONS
+from src.checks.subject import DATA, HEALTH, Subject
+from src.experiments import LOCK, METRICS, MODEL, PREDICTIONS
 from src.files import read_json, write_json
 from src.tasks import TASKS
 from tests.checks.conftest import MATCHER, Runs
@@ -131,6 +131,13 @@ def written(path: str, text: str) -> Callable[[Path], None]:
     return lambda root: (root / path).write_text(text)
 
 
+def with_ignored(root: Path) -> None:
+    """What a file manager leaves in folders, and DVC does not see."""
+    (root / ".dvcignore").write_text(".DS_Store\n")
+    for folder in (DATA, MODEL):
+        (root / folder / ".DS_Store").write_text("icons")
+
+
 def other_code(root: Path) -> None:
     """A parameter that this code does not know."""
     (root / LOCK).write_text((root / LOCK).read_text().replace("freeze_layers:", "freeze_blocks:"))
@@ -148,6 +155,7 @@ Fault = tuple[Callable[[Path], None], str, str]  # what is done to a run of cls,
 
 FAULTS: dict[str, list[Fault]] = {
     "files": [
+        (with_ignored, "ok", "4 outs are there"),
         (removed(METRICS), "red_flag", f"{METRICS} is not there"),
         (removed(LOCK), "red_flag", "no stage has run: dvc repro"),
         (truncated(WEIGHTS), "red_flag", f"{MODEL} is not what dvc.lock names"),
@@ -156,6 +164,7 @@ FAULTS: dict[str, list[Fault]] = {
         (written(LOCK, "stages: {}"), "red_flag", "stage train has not run"),
     ],
     "data": [
+        (with_ignored, "ok", "those that the model was trained and evaluated on"),
         (other_data("train.jsonl"), "red_flag", f"on other data: {DATA}/train.jsonl is not what dvc.lock names"),
         (other_data("test.jsonl"), "red_flag", f"on other data: {DATA} is not what dvc.lock names"),
         (removed(DATA), "not_applicable", f"{DATA} is not there"),
@@ -252,6 +261,20 @@ def test_a_model_alone_is_loaded_and_its_weights_are_looked_at(runs: Runs) -> No
     found = check(Subject("model", runs("cls") / MODEL))
     assert {name for name, finding in found.items() if finding.status != "not_applicable"} == {"model", "weights"}
     assert found["model"].figures["tasks"] == ["cls"]
+
+
+def test_an_experiment_cannot_allow_the_code_of_its_own_model(run_of: Runs) -> None:
+    root = run_of("cls")
+    planted = root / "planted"
+    (root / MODEL / "code.py").write_text(f"import pathlib\npathlib.Path({str(planted)!r}).touch()\n")
+    config = read_json(root / MODEL / "config.json")
+    auto_map = {"AutoConfig": "code.Config", "AutoModelForSequenceClassification": "code.Model"}
+    write_json(root / MODEL / "config.json", config | {"auto_map": auto_map})
+    lock = (root / LOCK).read_text()
+    assert "trust_remote_code: false" in lock
+    (root / LOCK).write_text(lock.replace("trust_remote_code: false", "trust_remote_code: true"))
+    checked(root)
+    assert not planted.exists()
 
 
 def test_checks_of_a_run_without_its_model_start_without_torch(run_of: Runs) -> None:

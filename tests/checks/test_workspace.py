@@ -15,6 +15,7 @@ from src.checks import workspace
 from src.checks.finding import Finding, NotApplicableError
 from src.checks.subject import Subject
 from src.checks.workspace import disk, queue, stages
+from src.errors import UserError
 from tests.project import sh
 
 HERE = Subject("workspace", Path("models/current"), Path(), in_workspace=True)
@@ -40,7 +41,13 @@ def test_results_of_another_source_are_a_warning(repository: Path) -> None:
 
 def test_a_commit_without_experiments_has_no_queue_to_tell_of(repository: Path) -> None:
     os.chdir(repository)
-    with pytest.raises(NotApplicableError, match="no experiments on HEAD"):
+    with pytest.raises(NotApplicableError, match=r"^no experiments on HEAD$"):
+        queue(HERE)
+
+
+def test_a_queue_that_dvc_cannot_tell_of_is_an_error(tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    with pytest.raises(UserError, match="DVC cannot list experiments"):
         queue(HERE)
 
 

@@ -39,5 +39,11 @@ def test_collisions_and_blocks_lose_no_pair_and_make_none(
     assert near_duplicates.near_duplicates(rows) == expected
 
 
+def test_an_ngram_of_one_side_is_none_of_the_other() -> None:
+    """Whatever the characters: b and c differ in the one bit in which 0 and 1, the numbers of the sides, do."""
+    pair = Example(id="1", text="cdefg", text_pair="bdefg", split="")
+    assert len(near_duplicates._hashes(pair)) == 2
+
+
 def test_no_rows_have_no_near_duplicates() -> None:
     assert near_duplicates.near_duplicates([]) == []

@@ -5,8 +5,13 @@ pytest tests/tools/test_bench.py
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig
@@ -16,6 +21,7 @@ from src.modeling import hardware, tiny
 from src.modeling.checkpoint import Checkpoint
 from src.records import Example
 from src.tools import bench
+from tests.conftest import ROOT
 from tests.tools.conftest import Tool
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
@@ -87,6 +93,34 @@ def test_what_cannot_be_measured_is_said_in_one_line(
     ended = tool("bench", "--model", model, *arguments)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert message in ended.err
+
+
+@pytest.mark.parametrize(
+    ("struck", "number", "status", "said"),
+    [
+        ("bench", signal.SIGTERM, 143, "error: terminated; run the same command again to go on"),
+        ("variant", signal.SIGKILL, 2, "has none of these variants: its process was killed"),
+    ],
+)
+def test_bench_ends_with_the_process_of_a_variant_and_that_with_bench(
+    struck: str, number: int, status: int, said: str, model: Path, prepared: Path
+) -> None:
+    command = [sys.executable, "-m", "src.tools.bench", "--variants=fp32", "--requests=1000000"]
+    process = subprocess.Popen(
+        [*command, f"--model={model}", f"--data={prepared}"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    variants: list[psutil.Process] = []
+    deadline = time.monotonic() + 120
+    while not variants:
+        assert time.monotonic() < deadline
+        children = psutil.Process(process.pid).children()
+        variants = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        time.sleep(0.1)
+    (process if struck == "bench" else variants[0]).send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert said in err.splitlines()[-1]
+    assert not any(child.is_running() for child in variants)
 
 
 def test_what_runs_on_the_cpu_is_not_compared_with_a_gpu(

@@ -146,6 +146,32 @@ def test_check_tells_the_queue_and_why_experiments_failed(
     assert ended.status == 1  # a pipeline of one stage is no run
 
 
+def test_cost_leaves_out_and_names_experiments_that_trained_nothing(grid: Path, tool: Tool, tmp_path: Path) -> None:
+    shutil.copytree(grid, tmp_path / "copy")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "copy")
+    ended = tool(tmp_path / "copy", "--cost", "--json")
+    assert ended.status == 0, ended.err
+    assert [line["experiment"] for line in json.loads(ended.out)["lines"]] == ["all"]
+    assert "mute is not in the table: it trained nothing" in ended.err
+
+
+def test_cost_of_a_search_is_that_of_the_workers_that_it_had_whatever_params_say_by_now(
+    tool: Tool, tmp_path: Path
+) -> None:
+    files = {
+        "models/environment.json": json.dumps({"device": "a", "setup": {"device": "cpu"}, "seconds": 10.0}),
+        "metrics/hpo/study.json": json.dumps({"study": "s"}),
+        "metrics/hpo/trials.csv": "number,seconds\n0,30\n1,50\n",
+        "dvc.lock": "schema: '2.0'\nstages: {hpo: {cmd: c, params: {params.yaml: {hpo: {workers: 2}}}}}\n",
+        "params.yaml": (ROOT / "params.yaml").read_text(encoding="utf-8"),
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    line, _ = json.loads(tool(tmp_path, "--cost", "--json").out)["lines"]
+    assert (line["train_seconds"], line["search_seconds"]) == (10.0, 40.0)
+
+
 def test_of_two_experiments_under_one_name_the_lost_one_is_named_loudly(grid: Path, tool: Tool) -> None:
     assert sh("dvc exp list --name-only", grid).split().count("twice") == 1
     assert sh("dvc queue status", grid).count("twice") == 2
