@@ -24,7 +24,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware, state, vocabulary
-from src.modeling.batches import Collator, Encoded, features, parts_of
+from src.modeling.batches import Collator, Encoded, LikeLengths, features, parts_of
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
@@ -282,6 +282,10 @@ class _Trainer(transformers.Trainer):
     def parts(self) -> int:
         """Into how many parts a batch is cut since memory ran out; kept in the history, and so in the resume state."""
         return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LikeLengths:
+        theirs = super()._get_train_sampler(train_dataset)
+        return LikeLengths(theirs.batch_size, lengths=theirs.lengths, generator=theirs.generator)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""

@@ -409,7 +409,7 @@ def test_three_labels_are_learnt_predicted_and_scored(
 
     train, validation = labelled(splits["train"]), labelled(splits["validation"])
     labels = {name: {"cls": names, "span": ["O", "B-IDIOM", "I-IDIOM"]}[name] for name in task.split("+")}
-    params = train_params(epochs=6, pooling=None if task == "cls" else "max", **changes)
+    params = train_params(epochs=8, pooling=None if task == "cls" else "max", **changes)
     set_seed(0)
     made = checkpoint.create(Encoder(None), labels, train, params)
     run(made, params, learning_rate=5e-3, train=train, validation=validation)
