@@ -1,15 +1,11 @@
 """The health of the training: what metrics/health.json says, its red flags and warnings."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ValidationError
 
-from src.checks.finding import Finding, worst
 from src.checks.subject import HEALTH, Subject
 from src.errors import UserError
 from src.files import read_json
-
-Status = Literal["ok", "warning", "red_flag", "not_applicable"]
+from src.finding import Finding, Status, worst
 
 
 class _Rule(BaseModel):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from src.analysis.baselines import lexicon_canonical
 from src.analysis.combine import combined
-from src.checks.finding import Finding, NotApplicableError, shown, verdict
 from src.checks.subject import DATA, Subject
+from src.checks.verdict import NotApplicableError, shown, verdict
 from src.files import read_json
+from src.finding import Finding
 from src.records import Prediction
 
 if TYPE_CHECKING:

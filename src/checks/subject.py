@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from src import config
 from src.analysis import compare
-from src.checks.finding import NotApplicableError
+from src.checks.verdict import NotApplicableError
 from src.config import TrainParams
 from src.errors import UserError
 from src.experiments import LOCK, METRICS, MODEL, PARAMS, PREDICTIONS

@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from src.checks import CHECKS, check
-from src.checks.finding import STATUSES, Finding, worst
 from src.checks.subject import DATA, HEALTH, Subject
 from src.experiments import LOCK, METRICS, MODEL, PREDICTIONS
 from src.files import read_json, write_json
+from src.finding import STATUSES, Finding, worst
 from src.tasks import TASKS
 from tests.checks.conftest import MATCHER, Runs
 from tests.conftest import ROOT
