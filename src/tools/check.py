@@ -43,6 +43,7 @@ def main() -> None:
     elif arguments.model:
         name, found = str(arguments.model), _of_model(arguments.model, arguments.trust_remote_code)
     else:
+        experiments.check_here()
         name, found = "workspace", check(Subject("workspace", Path(MODEL), Path(), in_workspace=True))
     status = worst(finding.status for finding in found.values())
     print(_json(name, status, found) if arguments.json else _text(found), flush=True)
