@@ -44,10 +44,11 @@ class _Environment(BaseModel):
 
 def model(subject: Subject) -> Finding:
     """It loads, and so does the adapter that may lie beside it."""
-    from src.modeling import lora
     from src.modeling.matcher import Matcher
 
     loaded = subject.loaded
+    from src.modeling import lora  # with torch, which a run without its model does without
+
     lora.kept(subject.model)
     size = sum(path.stat().st_size for path in subject.model.rglob("*") if path.is_file())
     figures = {"tasks": list(loaded.labels), "bytes": size}
@@ -63,11 +64,12 @@ def model(subject: Subject) -> Finding:
 
 def weights(subject: Subject) -> Finding:
     """No weight is NaN or infinite, those of an adapter beside the model included."""
-    from src.modeling import lora
     from src.modeling.matcher import Matcher
 
     if isinstance(subject.checkpoint, Matcher):
         raise NotApplicableError("a model without weights")
+    from src.modeling import lora
+
     adapter = {f"adapter {name}": tensor for name, tensor in lora.kept(subject.model).items()}
     tensors = len(subject.checkpoint.model.state_dict()) + len(adapter)
     bad = _not_finite(_state(subject.checkpoint) | adapter)

@@ -164,6 +164,7 @@ def convert(name: str, model: Path, folder: Path, trust_remote_code: bool) -> No
 def _silence() -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
+    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for what will be gone
 
 
 def measure(name: str, folder: Path, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:

@@ -61,11 +61,8 @@ def guess(path: Path) -> dict[str, Any]:
 
 def doubt(guessed: Mapping[str, Any]) -> str | None:
     """Says why the rows of what was guessed would have no target."""
-    if (
-        guessed["labels"]
-        or guessed["reader"] == "squad"
-        or {"tags", "span", "start", "answers"} & set(guessed["columns"])
-    ):
+    targets = {"tags", "span", "start", "answers"} & guessed.get("columns", {}).keys()
+    if guessed["labels"] or targets or guessed["reader"] == "squad":
         return None
     return (
         f"no labels were found: no column has 2 to {MOST_LABELS} different values that recur; name the column of the "
