@@ -1,6 +1,7 @@
 """Expected errors, and how a command ends with one: a single line and exit status 2, no traceback."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -60,11 +61,12 @@ def run(main: Callable[[], None]) -> None:
     except Exception as error:
         if _is_full(error):
             _end(
-                f"the disk is full: {error}; what was there before is whole. Make room and run the same command again",
+                f"the disk is full: {_said(error)}; what was there before is whole. "
+                "Make room and run the same command again",
                 1,
             )
         if isinstance(error, OSError):  # such as a folder that may not be written to
-            _end(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+            _end(f"{error.strerror or _said(error)}{f': {error.filename}' if error.filename else ''}", 1)
         raise
     finally:
         for number, handler in before.items():
@@ -108,6 +110,14 @@ class _Terminated(BaseException):
 
 def _raise(number: int, _: Any) -> None:
     raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
+
+
+def _said(error: Exception) -> str:
+    """What an error says; of a folder that was copied, of the first of its files that was not."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        source, _, reason = error.args[0][0]
+        return f"{source} cannot be copied: {reason}"
+    return str(error)
 
 
 def _is_full(error: BaseException | None) -> bool:

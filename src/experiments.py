@@ -245,6 +245,20 @@ def changes() -> dict[str, set[str]]:
         raise UserError(f"DVC cannot say whether the results are up to date: {error}") from error
 
 
+def check_here() -> None:
+    """Checks that this folder is the root of a DVC repository, which paths of the project are relative to.
+
+    Raises:
+        UserError: it is not.
+    """
+    try:
+        root = Path(Repo.find_root())
+    except (DvcException, OSError) as error:
+        raise UserError(f"DVC cannot find the project: {error}") from error
+    if not root.samefile(Path()):
+        raise UserError(f"this is a folder inside of the project; run the command in {root}")
+
+
 def commit_of(name: str) -> str:
     """Returns the commit of an experiment's name, or of a revision of Git.
 
@@ -282,6 +296,7 @@ def fetched(commit: str, *paths: str) -> Iterator[Path]:
     Raises:
         UserError: a file belongs to the commit and is in none of them.
     """
+    path = ""
     with TemporaryDirectory() as folder:
         try:
             with Repo() as repo, repo.switch(commit):
@@ -290,6 +305,9 @@ def fetched(commit: str, *paths: str) -> Iterator[Path]:
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     repo.dvcfs.get(path, str(copy), recursive=True)
         except (DvcException, DataIndexDirError, SCMError, OSError) as error:
-            names = ", ".join(paths)
-            raise UserError(f"{names} of {commit[:7]}: not in Git, the cache or the remote: {error}") from error
+            raise UserError(
+                f"{path} of {commit[:7]} is not in Git, the cache or the remote: {error}. Where it was made: dvc push, "
+                "or of an experiment dvc exp push <git remote> <name>; here then: dvc fetch, or dvc exp pull <git "
+                "remote> <name>"
+            ) from error
         yield Path(folder)

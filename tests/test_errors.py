@@ -4,6 +4,7 @@ pytest tests/test_errors.py
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,25 @@ def test_what_the_system_refuses_ends_with_one_line_and_status_1(
         run(lambda: (tmp_path / "none" / "file").touch())
     assert end.value.code == 1
     assert capsys.readouterr().err == f"error: No such file or directory: {tmp_path / 'none' / 'file'}\n"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("[Errno 13] Permission denied: 'a'", "error: a cannot be copied: [Errno 13] Permission denied: 'a'\n"),
+        ("[Errno 28] No space left on device", "error: the disk is full: a cannot be copied: [Errno 28] No space left"),
+    ],
+)
+def test_a_folder_that_cannot_be_copied_is_told_by_its_first_file(
+    reason: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> None:
+        raise shutil.Error([("a", "copy/a", reason), ("b", "copy/b", reason)])
+
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith(said)
 
 
 def test_an_error_that_nobody_expected_keeps_its_traceback() -> None:

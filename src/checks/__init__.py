@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 from src.checks.files import data, files
-from src.checks.finding import Finding, NotApplicableError
 from src.checks.health import health
 from src.checks.labels import labels
 from src.checks.metrics import metrics
 from src.checks.model import model, reload, weights
 from src.checks.predictions import predictions
 from src.checks.subject import Subject
+from src.checks.verdict import NotApplicableError
 from src.checks.workspace import disk, queue, stages
 from src.errors import UserError
+from src.finding import Finding
 
 CHECKS: dict[str, Callable[[Subject], Finding]] = {
     "files": files,

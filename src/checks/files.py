@@ -8,9 +8,10 @@ from dvc_data.hashfile.build import build
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs import MemoryFileSystem, localfs
 
-from src.checks.finding import Finding, NotApplicableError, verdict
 from src.checks.subject import DATA, PATHS, STAGES, Entry, Subject
+from src.checks.verdict import NotApplicableError, verdict
 from src.experiments import LOCK
+from src.finding import Finding
 
 TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"
 

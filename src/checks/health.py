@@ -1,15 +1,11 @@
 """The health of the training: what metrics/health.json says, its red flags and warnings."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ValidationError
 
-from src.checks.finding import Finding, worst
 from src.checks.subject import HEALTH, Subject
 from src.errors import UserError
 from src.files import read_json
-
-Status = Literal["ok", "warning", "red_flag", "not_applicable"]
+from src.finding import Finding, Status, worst
 
 
 class _Rule(BaseModel):
@@ -29,8 +25,9 @@ def health(subject: Subject) -> Finding:
         raise UserError(f"{HEALTH} has no rules with a status and a message; dvc repro train writes it") from error
     raised = {name: rule for status in ("red_flag", "warning") for name, rule in rules.items() if rule.status == status}
     lines = [f"{rule.status} {name}: {rule.message}" for name, rule in raised.items()]
+    idle = sum(rule.status == "not_applicable" for rule in rules.values())
     return Finding(
         worst(rule.status for rule in rules.values()),
-        "\n".join(lines) or f"{len(rules)} rules, no warning",
+        "\n".join(lines) or f"{len(rules) - idle} rules ok, {idle} not applicable",
         {"rules": len(rules), "raised": {name: rule.status for name, rule in raised.items()}},
     )

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from src import tasks
-from src.checks.finding import Finding, NotApplicableError, shown, verdict
 from src.checks.subject import DATA, Subject
+from src.checks.verdict import NotApplicableError, shown, verdict
 from src.files import read_json
+from src.finding import Finding
 from src.records import Prediction
 from src.tasks import TASKS
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from src.analysis import scores
-from src.checks.finding import Finding, shown
 from src.checks.subject import Subject
+from src.checks.verdict import shown
 from src.errors import UserError
 from src.experiments import METRICS
 from src.files import read_json
+from src.finding import Finding
 from src.tasks import TASKS
 
 LAST_DIGITS = 1e-9  # up to which another machine's arithmetic is to blame, and nobody's hand

@@ -6,28 +6,50 @@ torch is imported by the functions, so that the other checks run without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
 
 from src.analysis.baselines import lexicon_canonical
 from src.analysis.combine import combined
-from src.checks.finding import Finding, NotApplicableError, shown, verdict
 from src.checks.subject import DATA, Subject
+from src.checks.verdict import NotApplicableError, shown, verdict
+from src.errors import UserError
+from src.experiments import ENVIRONMENT
 from src.files import read_json
+from src.finding import Finding
 from src.records import Prediction
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from src.modeling.checkpoint import Checkpoint
     from src.modeling.matcher import Matcher
 
 TOLERANCE = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-2}  # of scores, by precision: machines round differently
+ELSEWHERE = 1e-2  # where the run had another kind of device, or TF32, which keeps 10 bits
+
+
+class _Setup(BaseModel):
+    device: str
+    tf32: bool
+
+
+class _Environment(BaseModel):
+    device: str
+    setup: _Setup
 
 
 def model(subject: Subject) -> Finding:
-    """It loads."""
+    """It loads, and so does the adapter that may lie beside it."""
     from src.modeling.matcher import Matcher
 
     loaded = subject.loaded
+    from src.modeling import lora  # with torch, which a run without its model does without
+
+    lora.kept(subject.model)
     size = sum(path.stat().st_size for path in subject.model.rglob("*") if path.is_file())
     figures = {"tasks": list(loaded.labels), "bytes": size}
     if isinstance(loaded, Matcher):
@@ -41,31 +63,42 @@ def model(subject: Subject) -> Finding:
 
 
 def weights(subject: Subject) -> Finding:
-    """No weight is NaN or infinite."""
+    """No weight is NaN or infinite, those of an adapter beside the model included."""
     from src.modeling.matcher import Matcher
 
     if isinstance(subject.checkpoint, Matcher):
         raise NotApplicableError("a model without weights")
-    tensors, bad = len(subject.checkpoint.model.state_dict()), _not_finite(subject.checkpoint)
+    from src.modeling import lora
+
+    adapter = {f"adapter {name}": tensor for name, tensor in lora.kept(subject.model).items()}
+    tensors = len(subject.checkpoint.model.state_dict()) + len(adapter)
+    bad = _not_finite(_state(subject.checkpoint) | adapter)
     faults = [f"NaN or infinite values in {len(bad)} of {tensors} tensors: {shown(bad)}"] if bad else []
     return verdict(faults, f"all values of {tensors} tensors are numbers", tensors=tensors, not_finite=bad)
 
 
-def _not_finite(loaded: Checkpoint | Matcher) -> list[str]:
-    """Names the tensors with values that are no numbers; a matcher has none."""
+def _state(loaded: Checkpoint | Matcher) -> dict[str, Tensor]:
+    """The tensors of a model; a matcher has none."""
+    from src.modeling.matcher import Matcher
+
+    return {} if isinstance(loaded, Matcher) else dict(loaded.model.state_dict())
+
+
+def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names the tensors with values that are no numbers."""
     import torch
 
-    tensors = getattr(loaded, "model", torch.nn.Module()).state_dict()
     return [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
 
 
 def reload(subject: Subject) -> Finding:
     """The model predicts what the run's predictions say, of the same sentences."""
-    if _not_finite(subject.checkpoint):
+    if _not_finite(_state(subject.checkpoint)):
         raise NotApplicableError("see weights")
     written = {(row.split, row.task, row.id): row for row in subject.rows}
-    tolerance = TOLERANCE[getattr(subject.checkpoint, "precision", "fp32")]
-    largest, compared = 0.0, 0
+    elsewhere = _elsewhere(subject)
+    tolerance = ELSEWHERE if elsewhere else TOLERANCE[getattr(subject.checkpoint, "precision", "fp32")]
+    largest, compared, other_gold = 0.0, 0, False
     other: list[str] = []
     for row in _predicted(subject):
         before = written.get((row.split, row.task, row.id))
@@ -75,6 +108,7 @@ def reload(subject: Subject) -> Finding:
         largest = max(largest, *_differences(row, before))
         if (row.gold, row.predicted) != (before.gold, before.predicted):
             other.append(row.id)
+            other_gold |= row.gold != before.gold
     if not compared:
         raise NotApplicableError("the predictions have no row of these data")
     faults = []
@@ -86,8 +120,32 @@ def reload(subject: Subject) -> Finding:
         [*faults, *(["model, data and predictions are not of one run: dvc repro"] if faults else [])],
         f"{compared} rows predicted again: scores differ by at most {largest:.2g}, no prediction differs",
     )
+    if faults and elsewhere and largest <= tolerance and not other_gold:  # scores that are nearly even may tip over
+        found = Finding("warning", f"{faults[0]}\n{elsewhere}, where scores round differently: check it there")
+    elif elsewhere:
+        found = Finding(found.status, f"{found.message}\n{elsewhere}, where they may differ by {tolerance:g}")
     figures = {"max_difference": largest if math.isfinite(largest) else None, "differing": other, "rows": compared}
     return Finding(found.status, found.message, figures, {"max_difference": tolerance})
+
+
+def _elsewhere(subject: Subject) -> str:
+    """Says with which other arithmetic than that of this machine the run was trained; empty: the same, or not known."""
+    from src.modeling import hardware
+
+    try:
+        run = _Environment.model_validate(read_json(subject.path(ENVIRONMENT)))
+    except NotApplicableError:
+        return ""
+    except ValidationError as error:
+        raise UserError(f"{ENVIRONMENT} does not say device and setup; dvc repro train writes it") from error
+    here = _Environment.model_validate({**hardware.describe(), "setup": asdict(hardware.choose(subject.train_params))})
+    same = run.setup == here.setup and (here.setup.device == "cpu" or run.device == here.device)
+    return "" if same else f"the run had {_spelt(run)}, here is {_spelt(here)}"
+
+
+def _spelt(environment: _Environment) -> str:
+    tf32 = " with TF32" if environment.setup.tf32 else ""
+    return f"{environment.setup.device} ({environment.device}){tf32}"
 
 
 def _predicted(subject: Subject) -> Iterator[Prediction]:

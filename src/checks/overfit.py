@@ -13,10 +13,10 @@ from transformers import set_seed
 from transformers.utils import logging
 
 from src import tasks
-from src.checks.finding import Finding
 from src.config import Params
 from src.errors import UserError
 from src.files import read_json
+from src.finding import Finding
 from src.modeling import checkpoint, encoders, modes
 from src.modeling.batches import encode
 from src.modeling.fit import fit

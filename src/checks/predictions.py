@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from src.checks.finding import Finding, shown, verdict
 from src.checks.subject import Subject
+from src.checks.verdict import shown, verdict
+from src.finding import Finding
 from src.records import Prediction
 
 

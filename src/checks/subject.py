@@ -16,10 +16,10 @@ from pydantic import BaseModel, ValidationError
 
 from src import config
 from src.analysis import compare
-from src.checks.finding import NotApplicableError
+from src.checks.verdict import NotApplicableError
 from src.config import TrainParams
 from src.errors import UserError
-from src.experiments import LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
+from src.experiments import ENVIRONMENT, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.files import read_yaml
 from src.records import Example, Prediction, read_examples, read_predictions
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DATA = "data/prepared"
 HEALTH = "metrics/health.json"
-PATHS = (LOCK, PARAMS, DATA, MODEL, METRICS, PREDICTIONS, HEALTH)  # of a run
+PATHS = (LOCK, PARAMS, DATA, MODEL, METRICS, PREDICTIONS, HEALTH, ENVIRONMENT)  # of a run
 STAGES = ("prepare", "hpo", "train", "evaluate")
 EVALUATED = ("test", "unseen")
 
@@ -148,9 +148,21 @@ class Subject:
         except UserError as error:
             raise NotApplicableError("see predictions") from error
 
-    @cached_property
+    @property
     def loaded(self) -> Checkpoint | Matcher:
-        """The model."""
+        """The model.
+
+        Raises:
+            NotApplicableError: it is not there.
+            UserError: it cannot be loaded.
+        """
+        if isinstance(self._loaded, UserError):
+            raise self._loaded
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Checkpoint | Matcher | UserError:
+        """The model, or why it cannot be loaded: each check that asks would try again."""
         if not self.model.is_dir():
             raise NotApplicableError("the model is not there")
         from transformers.utils import logging
@@ -159,7 +171,10 @@ class Subject:
 
         logging.disable_progress_bar()
         allowed = self.trust_remote_code or (self.in_workspace and bool(self.ran_with("train.trust_remote_code")))
-        return checkpoint.load(self.model, trust_remote_code=allowed)
+        try:
+            return checkpoint.load(self.model, trust_remote_code=allowed)
+        except UserError as error:
+            return error
 
     @property
     def checkpoint(self) -> Checkpoint | Matcher:

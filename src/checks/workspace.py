@@ -5,9 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 from src import experiments
-from src.checks.finding import Finding, NotApplicableError
 from src.checks.subject import Subject
+from src.checks.verdict import NotApplicableError
 from src.experiments import NoExperimentsError
+from src.finding import Finding
 
 KEPT = ("models", "metrics", ".checkpoints", ".studies")
 LEAST_FREE = 5.0  # GiB; a run of a base encoder writes about 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub import constants
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -135,8 +138,19 @@ def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], *
     Raises:
         UserError: it cannot be found or loaded.
     """
-    try:
+    with loading(source):
         return auto_class.from_pretrained(source, **origin, **options)
+
+
+@contextmanager
+def loading(source: str | Path) -> Iterator[None]:
+    """Names what a library cannot load, and says why.
+
+    Raises:
+        UserError: it cannot be found or loaded.
+    """
+    try:
+        yield
     except pickle.UnpicklingError as error:  # what torch says of it advises to load it nevertheless
         reason = "its weights are a pickle of other things than tensors, which could run code and is not read"
         raise UserError(f"the model in {source} cannot be loaded: {reason}; take one with safetensors") from error
@@ -146,15 +160,28 @@ def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], *
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "custom code" in reason or "trust_remote_code" in reason:
             raise UserError(
-                f"the model '{source}' runs code of its own; read it, then set train.trust_remote_code: true"
+                f"the model '{source}' runs code of its own; read it, then set train.trust_remote_code: true, or give "
+                "--trust-remote-code to predict, represent, bench or check"
             ) from error
+        if "backend tokenizer" in reason and not (Path(source) / "tokenizer.json").is_file() and Path(source).is_dir():
+            raise UserError(f"{source} holds no tokenizer: there is no tokenizer.json; is the folder whole?") from error
         if Path(source).is_dir():
             raise UserError(f"the model in {source} cannot be loaded: {reason}; is the folder whole?") from error
+        if not _may_be_on_the_hub(source):
+            raise UserError(f"the model '{source}' cannot be loaded: there is no such folder") from error
         raise UserError(
             f"the model '{source}' cannot be loaded: {reason} Looked in {constants.HF_HUB_CACHE} (HF_HOME moves it) "
             f"and, unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1, on the hub. Check the name, or download it "
             f"where there is a network: hf download {source}"
         ) from error
+
+
+def _may_be_on_the_hub(source: str | Path) -> bool:
+    try:
+        validate_repo_id(str(source))
+    except HFValidationError:
+        return False
+    return True
 
 
 def _check(

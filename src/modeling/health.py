@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from src.config import HealthParams
+from src.finding import Finding, worst
 
-STATUSES = ("not_applicable", "ok", "warning", "red_flag")  # from best to worst
 STEPS = 30  # of a run: with fewer, its last third is too short for a trend
 
 History = Sequence[Mapping[str, float]]
@@ -41,16 +41,6 @@ class Facts:
     reload: float | None = None
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one rule says of a run; the same keys in metrics/health.json."""
-
-    status: str
-    figures: Mapping[str, float | bool]
-    thresholds: Mapping[str, float | Sequence[float]]
-    message: str
-
-
 Rule = Callable[[History, Facts, HealthParams], Finding]
 
 
@@ -61,7 +51,7 @@ def finite_loss(history: History, facts: Facts, params: HealthParams) -> Finding
         return _not_applicable("there was no loss")
     count = sum(not math.isfinite(loss) for loss in losses)
     status = "red_flag" if count else "ok"
-    return Finding(status, {"count": count}, {}, f"{count} of {len(losses)} losses are no number")
+    return Finding(status, f"{count} of {len(losses)} losses are no number", {"count": count})
 
 
 def train_loss(history: History, facts: Facts, params: HealthParams) -> Finding:
@@ -78,7 +68,7 @@ def train_loss(history: History, facts: Facts, params: HealthParams) -> Finding:
     status = _above(loss, params.train_loss_warning, params.train_loss_red_flag)
     if loss < params.train_loss_low_warning:
         status = "warning"
-    return Finding(status, {"loss": loss}, thresholds, f"the mean train loss of the last epoch is {loss:.4g}")
+    return Finding(status, f"the mean train loss of the last epoch is {loss:.4g}", {"loss": loss}, thresholds)
 
 
 def loss_ratio(history: History, facts: Facts, params: HealthParams) -> Finding:
@@ -91,9 +81,9 @@ def loss_ratio(history: History, facts: Facts, params: HealthParams) -> Finding:
     ratio = validation / train if train else math.inf
     return Finding(
         _above(ratio, params.loss_ratio_warning, params.loss_ratio_red_flag),
+        f"in epoch {best['epoch']:g}, which is kept, validation loss / train loss is {ratio:.3g}",
         {"ratio": ratio, "train_loss": train, "validation_loss": validation, "epoch": best["epoch"]},
         {"red_flag": params.loss_ratio_red_flag, "warning": params.loss_ratio_warning},
-        f"in epoch {best['epoch']:g}, which is kept, validation loss / train loss is {ratio:.3g}",
     )
 
 
@@ -121,9 +111,9 @@ def loss_trend(history: History, facts: Facts, params: HealthParams) -> Finding:
         status = "red_flag"
     return Finding(
         status,
+        f"over the last third of the steps the train loss changes by {rise:+.1%} and turns at {turns:.0%} of them",
         {"rise": rise, "standard_error": error, "turns": turns},
         {"red_flag": params.loss_rise_red_flag, "warning": params.oscillation_warning},
-        f"over the last third of the steps the train loss changes by {rise:+.1%} and turns at {turns:.0%} of them",
     )
 
 
@@ -144,9 +134,9 @@ def gradient_norm(history: History, facts: Facts, params: HealthParams) -> Findi
             status = grade
     return Finding(
         status,
+        f"the norm of the gradients is {median:.3g} in the median step, {largest:.3g} at most",
         {"median": median, "largest": largest},
         {"red_flag": params.gradient_norm_red_flag, "warning": params.gradient_norm_warning},
-        f"the norm of the gradients is {median:.3g} in the median step, {largest:.3g} at most",
     )
 
 
@@ -160,9 +150,9 @@ def expected(history: History, facts: Facts, params: HealthParams) -> Finding:
     if scores is None:
         return _not_applicable("no epoch was evaluated")
     figures = {metric: scores[metric] for metric in facts.expected}
-    worst = min(figures[metric] / low if low else math.inf for metric, (low, _) in facts.expected.items())
-    status = "warning" if worst < params.expected_warning else "ok"
-    if worst < params.expected_red_flag:
+    share = min(figures[metric] / low if low else math.inf for metric, (low, _) in facts.expected.items())
+    status = "warning" if share < params.expected_warning else "ok"
+    if share < params.expected_red_flag:
         status = "red_flag"
     ranges = {metric: list(found) for metric, found in facts.expected.items()}
     said = [
@@ -170,9 +160,9 @@ def expected(history: History, facts: Facts, params: HealthParams) -> Finding:
     ]
     return Finding(
         status,
+        f"on validation {'; '.join(said)} of fine-tuned base encoders",
         figures,
         {"red_flag": params.expected_red_flag, "warning": params.expected_warning, **ranges},
-        f"on validation {'; '.join(said)} of fine-tuned base encoders",
     )
 
 
@@ -187,7 +177,7 @@ def majority(history: History, facts: Facts, params: HealthParams) -> Finding:
         f"{metric} is {scores[metric]:.3f}, of the majority {score:.3f}" for metric, score in facts.majority.items()
     ]
     return Finding(
-        "ok" if all(beaten) else "red_flag", figures, dict(facts.majority), f"on validation {'; '.join(said)}"
+        "ok" if all(beaten) else "red_flag", f"on validation {'; '.join(said)}", figures, dict(facts.majority)
     )
 
 
@@ -198,9 +188,9 @@ def memory(history: History, facts: Facts, params: HealthParams) -> Finding:
     above = facts.memory > params.memory_warning
     return Finding(
         "warning" if above else "ok",
+        f"peak memory is {'over' if above else 'at most'} {params.memory_warning:.0%} of the device's",
         {"above": above},
         {"warning": params.memory_warning},
-        f"peak memory is {'over' if above else 'at most'} {params.memory_warning:.0%} of the device's",
     )
 
 
@@ -210,9 +200,9 @@ def reload(history: History, facts: Facts, params: HealthParams) -> Finding:
         return _not_applicable("not saved yet")
     return Finding(
         _above(facts.reload, math.inf, params.reload_red_flag),
+        f"the logits of the saved model and of the one in memory differ by {facts.reload:.3g} at most",
         {"difference": facts.reload},
         {"red_flag": params.reload_red_flag},
-        f"the logits of the saved model and of the one in memory differ by {facts.reload:.3g} at most",
     )
 
 
@@ -232,8 +222,8 @@ RULES: dict[str, Rule] = {
 def judge(history: History, facts: Facts, params: HealthParams, rules: Sequence[str] = tuple(RULES)) -> dict[str, Any]:
     """Applies rules to a run; returns what metrics/health.json holds: the worst status, and what each rule found."""
     found = {name: RULES[name](history, facts, params) for name in rules}
-    worst = max((finding.status for finding in found.values()), key=STATUSES.index)
-    return {"status": worst, "rules": {name: _as_json(finding) for name, finding in found.items()}}
+    status = worst(finding.status for finding in found.values())
+    return {"status": status, "rules": {name: _as_json(finding) for name, finding in found.items()}}
 
 
 def _as_json(finding: Finding) -> dict[str, Any]:
@@ -271,4 +261,4 @@ def _above(value: float, warning: float, red_flag: float) -> str:
 
 
 def _not_applicable(reason: str) -> Finding:
-    return Finding("not_applicable", {}, {}, reason)
+    return Finding("not_applicable", reason)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 
 from src.config import LoraParams, TrainParams
 from src.errors import UserError
 from src.modeling import parts
-from src.modeling.checkpoint import Checkpoint
+from src.modeling.checkpoint import Checkpoint, loading
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -80,3 +80,20 @@ def merge(adapted: PeftModel, params: LoraParams, folder: Path) -> None:
     if params.keep_adapter:
         adapted.save_pretrained(folder / "adapter")
     adapted.merge_and_unload()
+
+
+def kept(folder: Path) -> dict[str, Tensor]:
+    """Reads the weights in folder/adapter, without their base; none where no adapter was kept.
+
+    Raises:
+        UserError: they, or their configuration, cannot be read.
+    """
+    adapter = folder / "adapter"
+    if not adapter.is_dir():
+        return {}
+    from peft import PeftConfig
+    from peft.utils import load_peft_weights
+
+    with loading(adapter):
+        PeftConfig.from_pretrained(str(adapter))
+        return dict(load_peft_weights(str(adapter), device="cpu"))

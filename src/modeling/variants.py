@@ -102,7 +102,7 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
         raise UserError("it has no separate adapter: train.mode: lora with train.lora.keep_adapter: true saves one")
     from peft import PeftConfig, PeftModel
 
-    adapter = PeftConfig.from_pretrained(str(folder / "adapter"))
+    adapter = checkpoint.pretrained(PeftConfig, str(folder / "adapter"), {})
     base = adapter.base_model_name_or_path
     if not base:
         raise UserError(
@@ -110,7 +110,8 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
         )
     loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code, weights=base, revision=adapter.revision)
     assert isinstance(loaded, Checkpoint)  # a matcher has no adapter
-    adapted = PeftModel.from_pretrained(loaded.model, str(folder / "adapter"))
+    with checkpoint.loading(folder / "adapter"):
+        adapted = PeftModel.from_pretrained(loaded.model, str(folder / "adapter"))
     return replace(loaded, precision="fp32"), adapted
 
 

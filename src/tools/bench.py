@@ -31,9 +31,10 @@ from transformers.utils import logging as transformers_logging
 
 from src.analysis.tables import TEXT
 from src.errors import UserError, run
-from src.modeling import hardware, latency, variants
+from src.modeling import checkpoint, hardware, latency, variants
 from src.modeling.batches import encode
 from src.modeling.latency import Latency
+from src.modeling.matcher import Matcher
 from src.modeling.predict import Logits, predict
 from src.modeling.predict import run as run_model
 from src.modeling.variants import CONVERTED, VARIANTS
@@ -83,13 +84,19 @@ def main() -> None:
     parser.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own")
     parser.add_argument("--json", action="store_true", help="print JSON, with all digits")
     arguments = parser.parse_args()
-    if min(arguments.requests, arguments.warm_up, arguments.batch_size) < 1:
-        raise UserError("--requests, --warm-up and --batch-size are 1 or more")
+    for option in ("requests", "warm_up", "batch_size"):
+        if (given := getattr(arguments, option)) < 1:
+            raise UserError(f"--{option.replace('_', '-')} is {given}; it must be 1 or more")
 
     examples = _examples(arguments.file, arguments.data)
+    _silence()
+    loaded = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)  # else no variant can be
+    if isinstance(loaded, Matcher):
+        raise UserError(f"{arguments.model} is a zero-shot list of idioms, which has no weights; name another model")
+    del loaded
     found: dict[str, Measured] = {}
     left_out: dict[str, str] = {}
-    for name in arguments.variants:
+    for name in dict.fromkeys(arguments.variants):
         try:
             with TemporaryDirectory() as converted:
                 folder = arguments.model
@@ -157,6 +164,7 @@ def convert(name: str, model: Path, folder: Path, trust_remote_code: bool) -> No
 def _silence() -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
+    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for what will be gone
 
 
 def measure(name: str, folder: Path, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:

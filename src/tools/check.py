@@ -18,10 +18,10 @@ from pathlib import Path
 from src import config, experiments
 from src.analysis.tables import TEXT
 from src.checks import check
-from src.checks.finding import Finding, worst
 from src.checks.subject import DATA, PATHS, Subject
 from src.errors import UserError, run
 from src.experiments import MODEL, PARAMS
+from src.finding import Finding, worst
 
 
 def main() -> None:
@@ -43,6 +43,7 @@ def main() -> None:
     elif arguments.model:
         name, found = str(arguments.model), _of_model(arguments.model, arguments.trust_remote_code)
     else:
+        experiments.check_here()
         name, found = "workspace", check(Subject("workspace", Path(MODEL), Path(), in_workspace=True))
     status = worst(finding.status for finding in found.values())
     print(_json(name, status, found) if arguments.json else _text(found), flush=True)

@@ -24,7 +24,7 @@ from src.corpora.rows import Row
 from src.errors import UserError, run
 from src.files import write_yaml
 from src.records import SPLITS
-from src.tools.guess import guess
+from src.tools.guess import doubt, guess
 
 SHOWN = 20  # errors and warnings of one run, each; the rest is counted
 
@@ -84,6 +84,8 @@ def new(folder: Path, file: Path) -> None:
             print(f"{source} is not there; reader {guessed['reader']} needs it: put it at {target}", file=sys.stderr)
     write_yaml(made, content, "Guessed: read it, mend it, then run python -m src.tools.corpus check " + folder.name)
     print(made.read_text(encoding="utf-8"), end="")
+    if doubtful := doubt(guessed):
+        print(f"WARNING: {doubtful}", file=sys.stderr)
 
 
 def check(folder: Path) -> bool:

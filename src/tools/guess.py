@@ -59,6 +59,17 @@ def guess(path: Path) -> dict[str, Any]:
     return found | {"delimiter": delimiter, "quoting": quoting} | _encoding(encoding) | _meaning(cells)
 
 
+def doubt(guessed: Mapping[str, Any]) -> str | None:
+    """Says why the rows of what was guessed would have no target."""
+    targets = {"tags", "span", "start", "answers"} & guessed.get("columns", {}).keys()
+    if guessed["labels"] or targets or guessed["reader"] == "squad":
+        return None
+    return (
+        f"no labels were found: no column has 2 to {MOST_LABELS} different values that recur; name the column of the "
+        "label under columns, and all labels under labels"
+    )
+
+
 def _decoded(path: Path) -> tuple[str, str]:
     data = path.read_bytes()
     encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ENCODINGS

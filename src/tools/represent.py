@@ -46,7 +46,7 @@ def main() -> None:
     setup = hardware.choose(params.train)
     hardware.apply(setup)
     if arguments.base is None:
-        name, model = str(arguments.model), _trained(arguments.model, params)
+        name, model = str(arguments.model), _trained(arguments.model, arguments.trust_remote_code)
     else:
         name = arguments.base or params.model
         model = _base(name, params, arguments.data)
@@ -71,12 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--budget", type=float, metavar="MIB", help="default: train.represent.budget_mib")
     parser.add_argument("--batch-size", type=int, default=64, help="inputs per forward pass; default: 64")
     parser.add_argument("--data", type=Path, default=Path("data/prepared"), help="folder that prepare wrote")
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="let --model run code of its own; --base: train.trust_remote_code",
+    )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     return parser
 
 
-def _trained(folder: Path, params: Params) -> Checkpoint:
-    found = checkpoint.load(folder, trust_remote_code=params.train.trust_remote_code)
+def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
+    found = checkpoint.load(folder, trust_remote_code=trust_remote_code)
     if isinstance(found, Matcher):
         raise UserError(
             f"{folder} is a zero-shot list of idioms, which has no encoder and no states; name another model"

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
 
 from src.checks import CHECKS, check
-from src.checks.finding import STATUSES, Finding, worst
 from src.checks.subject import DATA, HEALTH, Subject
-from src.experiments import LOCK, METRICS, MODEL, PREDICTIONS
+from src.experiments import ENVIRONMENT, LOCK, METRICS, MODEL, PREDICTIONS
 from src.files import read_json, write_json
+from src.finding import STATUSES, Finding, worst
+from src.modeling import checkpoint
 from src.tasks import TASKS
 from tests.checks.conftest import MATCHER, Runs
 from tests.conftest import ROOT
@@ -76,10 +79,50 @@ def with_nan(root: Path) -> None:
     save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
 
 
-def other_weights(root: Path) -> None:
-    tensors = load_file(root / WEIGHTS)
-    tensors["classifier.bias"][0] += 0.5
-    save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
+def with_adapter(change: Callable[[Path], None]) -> Callable[[Path], None]:
+    """A model that kept the adapter it was trained with, whose weights are then changed."""
+
+    def keep(root: Path) -> None:
+        model = AutoModelForSequenceClassification.from_pretrained(root / MODEL)
+        get_peft_model(model, LoraConfig(target_modules=["query"])).save_pretrained(root / MODEL / "adapter")
+        change(root / MODEL / "adapter" / "adapter_model.safetensors")
+
+    return keep
+
+
+def torn(weights: Path) -> None:
+    weights.write_bytes(weights.read_bytes()[:100])
+
+
+def first_nan(weights: Path) -> None:
+    tensors = load_file(weights)
+    next(iter(tensors.values()))[0] = torch.nan
+    save_file(tensors, weights, metadata={"format": "pt"})
+
+
+def elsewhere(change: Callable[[Path], None] = lambda root: None) -> Callable[[Path], None]:
+    """A run of a GPU with TF32, none of which is here."""
+
+    def move(root: Path) -> None:
+        write_json(root / ENVIRONMENT, {"device": "Another", "setup": {"device": "cuda", "tf32": True}})
+        change(root)
+
+    return move
+
+
+def shifted(by: float) -> Callable[[Path], None]:
+    def shift(root: Path) -> None:
+        tensors = load_file(root / WEIGHTS)
+        tensors["classifier.bias"][0] += by
+        save_file(tensors, root / WEIGHTS, metadata={"format": "pt"})
+
+    return shift
+
+
+def other_prediction(line: str) -> str:
+    row = json.loads(line)
+    (row["predicted"],) = row["probabilities"].keys() - {row["predicted"]}
+    return json.dumps(row | {"correct": row["gold"] == row["predicted"]}, ensure_ascii=False)
 
 
 def swapped_labels(root: Path) -> None:
@@ -175,8 +218,11 @@ FAULTS: dict[str, list[Fault]] = {
         (written(f"{MODEL}/tokenizer_config.json", "[]"), "red_flag", "cannot be loaded"),
         (removed(f"{MODEL}/config.json"), "red_flag", f"{MODEL} holds no model"),
         (removed(MODEL), "not_applicable", "the model is not there"),
+        (with_adapter(torn), "red_flag", f"{MODEL}/adapter cannot be loaded"),
     ],
     "weights": [
+        (with_adapter(lambda path: None), "ok", "all values of 45 tensors are numbers"),
+        (with_adapter(first_nan), "red_flag", "NaN or infinite values in 1 of 45 tensors: adapter base_model"),
         (with_nan, "red_flag", "NaN or infinite values in 1 of 41 tensors: classifier.bias"),
         (truncated(WEIGHTS), "not_applicable", "see model"),
     ],
@@ -193,7 +239,14 @@ FAULTS: dict[str, list[Fault]] = {
         (removed(PREDICTIONS), "not_applicable", f"{PREDICTIONS} is not there"),
     ],
     "reload": [
-        (other_weights, "red_flag", "scores differ from those of the run's predictions by up to 0."),
+        (shifted(0.5), "red_flag", "scores differ from those of the run's predictions by up to 0."),
+        (shifted(1e-3), "red_flag", "scores differ from those of the run's predictions by up to 0.000"),
+        (elsewhere(), "ok", "the run had cuda (Another) with TF32, here is "),
+        (elsewhere(shifted(1e-3)), "ok", "scores differ by at most 0.000"),
+        (elsewhere(shifted(0.5)), "red_flag", "scores differ from those of the run's predictions by up to 0."),
+        (elsewhere(lines(lambda rows: [other_prediction(rows[0]), *rows[1:]])), "warning", "check it there"),
+        (elsewhere(lines(lambda rows: [swapped(rows[0]), *rows[1:]])), "red_flag", "1 of 17 rows have another gold"),
+        (written(ENVIRONMENT, "{}"), "red_flag", f"{ENVIRONMENT} does not say device and setup"),
         (with_nan, "not_applicable", "see weights"),
         (swapped_labels, "red_flag", "of 17 rows have another gold or prediction"),
         (lines(lambda rows: [swapped(rows[0]), *rows[1:]]), "red_flag", "1 of 17 rows have another gold"),
@@ -214,7 +267,8 @@ FAULTS: dict[str, list[Fault]] = {
     "health": [
         (health("red_flag"), "red_flag", "red_flag gradient_norm: 2000.0 at step 7"),
         (health("warning"), "warning", "warning gradient_norm: 2000.0 at step 7"),
-        (health("ok"), "ok", "2 rules, no warning"),
+        (health("ok"), "ok", "2 rules ok, 0 not applicable"),
+        (health("not_applicable"), "ok", "1 rules ok, 1 not applicable"),
         (written(HEALTH, "{}"), "red_flag", "no rules with a status and a message"),
     ],
 }  # fmt: skip
@@ -255,6 +309,15 @@ def test_a_matcher_whose_file_is_damaged_is_a_red_flag(damage: Callable[[Path], 
     found = checked(root)["model"]
     assert found.status == "red_flag"
     assert "idioms.json" in found.message
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_once(run_of: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, tried = run_of("cls"), []
+    truncated(WEIGHTS)(root)
+    load = checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda *given, **options: tried.append(given) or load(*given, **options))
+    assert checked(root)["model"].status == "red_flag"
+    assert len(tried) == 1
 
 
 def test_a_model_alone_is_loaded_and_its_weights_are_looked_at(runs: Runs) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from src.checks import workspace
-from src.checks.finding import Finding, NotApplicableError
 from src.checks.subject import Subject
+from src.checks.verdict import NotApplicableError
 from src.checks.workspace import disk, queue, stages
 from src.errors import UserError
+from src.finding import Finding
 from tests.project import sh
 
 HERE = Subject("workspace", Path("models/current"), Path(), in_workspace=True)

@@ -320,6 +320,7 @@ def test_a_broken_folder_is_refused_by_its_name_and_not_looked_for_on_the_hub(
         make("cls", folder)
     assert str(folder) in str(error.value)
     assert "hf download" not in str(error.value)
+    assert ("holds no tokenizer" in str(error.value)) == (what == "no tokenizer")
 
 
 @pytest.mark.parametrize("what", ["torn weights", "no weights"])
@@ -335,7 +336,7 @@ def test_a_trained_model_that_is_broken_is_refused_by_its_name(what: str, make: 
 def test_a_folder_with_code_of_its_own_is_refused_with_the_flag_that_allows_it(make: Make, tmp_path: Path) -> None:
     config = {"model_type": "custom", "auto_map": {"AutoConfig": "custom.Config", "AutoModel": "custom.Model"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match=r"train\.trust_remote_code"):
+    with pytest.raises(UserError, match=r"train\.trust_remote_code: true, or give --trust-remote-code"):
         make("cls", tmp_path)
 
 

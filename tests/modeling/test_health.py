@@ -17,11 +17,12 @@ from transformers import BertConfig, set_seed
 
 from src import config, tasks
 from src.config import HealthParams
+from src.finding import STATUSES
 from src.modeling import checkpoint, tiny
 from src.modeling.batches import encode
 from src.modeling.encoders import Encoder
 from src.modeling.fit import fit
-from src.modeling.health import RULES, STATUSES, Facts, History, judge
+from src.modeling.health import RULES, Facts, History, judge
 from src.records import Example
 from tests.conftest import ROOT
 

@@ -3,6 +3,7 @@
 pytest tests/modeling/test_variants.py
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def test_a_joint_model_is_not_put_together_from_its_adapter(save: Save) -> None:
     assert variants.load("fp32", folder).checkpoint.labels.keys() == {"cls", "span"}
     with pytest.raises(UserError, match="that of a joint model is of use merged alone"):
         variants.load("adapter", folder)
+
+
+def test_an_adapter_whose_base_is_gone_says_that_its_folder_is_not_there(save: Save) -> None:
+    folder = save("cls")
+    adapter = folder / "adapter" / "adapter_config.json"
+    adapter.write_text(json.dumps(json.loads(adapter.read_text()) | {"base_model_name_or_path": "/nowhere/base"}))
+    with pytest.raises(UserError) as error:
+        variants.load("adapter", folder)
+    assert str(error.value) == "the model '/nowhere/base' cannot be loaded: there is no such folder"
 
 
 @pytest.mark.parametrize("name", VARIANTS)

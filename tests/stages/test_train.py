@@ -21,9 +21,10 @@ import transformers
 from transformers import BertConfig, pipeline
 
 from src.files import read_json, write_json
+from src.finding import STATUSES
 from src.modeling import checkpoint, tiny
 from src.modeling.callbacks import LiveCallback
-from src.modeling.health import RULES, STATUSES
+from src.modeling.health import RULES
 from src.modeling.predict import predict
 from src.records import Example, read_examples, write_examples
 from src.tasks import validation_scores

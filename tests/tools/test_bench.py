@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForSequenceClassification, BertConfig
 
 from src.errors import UserError
 from src.modeling import hardware, tiny
 from src.modeling.checkpoint import Checkpoint
+from src.modeling.matcher import Matcher
 from src.records import Example
 from src.tools import bench
 from tests.conftest import ROOT
@@ -77,7 +79,8 @@ def test_texts_of_a_file_make_a_table(model: Path, tool: Tool, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--requests", "0"], "--requests, --warm-up and --batch-size are 1 or more"),
+        (["--requests", "0"], "--requests is 0; it must be 1 or more"),
+        (["--warm-up", "-1"], "--warm-up is -1; it must be 1 or more"),
         (["--data", "nowhere"], "nowhere/validation.jsonl"),
         (["--file", "nowhere.txt"], "--file nowhere.txt: No such file"),
         (["--file", "empty.txt"], "empty.txt has no text"),
@@ -131,7 +134,32 @@ def test_what_runs_on_the_cpu_is_not_compared_with_a_gpu(
         bench.convert("onnx", model, tmp_path, trust_remote_code=False)
 
 
-def test_a_folder_without_a_model_is_an_error(tool: Tool, prepared: Path, tmp_path: Path) -> None:
-    ended = tool("bench", "--model", tmp_path, "--data", prepared, "--variants", "fp32")
-    assert (ended.status, ended.out) == (2, "")
-    assert f"{tmp_path} holds no model; train one" in ended.err.splitlines()[-1]
+def test_a_folder_without_a_model_or_with_none_that_could_be_measured_is_one_error(
+    tool: Tool, prepared: Path, tmp_path: Path, model: Path
+) -> None:
+    (model / "model.safetensors").write_bytes(b"torn")
+    Matcher({"span": ["O", "B-IDIOM", "I-IDIOM"]}, "IDIOM", ["שבר את הקרח"]).save(tmp_path / "idioms")
+    for folder, said in (
+        (tmp_path, "holds no model; train one"),
+        (model, "cannot be loaded"),
+        (tmp_path / "idioms", "which has no weights"),
+    ):
+        ended = tool("bench", "--model", folder, "--data", prepared)
+        assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert str(folder) in ended.err
+        assert said in ended.err
+
+
+def test_a_damaged_adapter_is_left_out_and_a_variant_that_is_named_twice_is_measured_once(
+    model: Path, prepared: Path, tool: Tool
+) -> None:
+    config = LoraConfig(target_modules=["query"], base_model_name_or_path=str(model))
+    get_peft_model(AutoModelForSequenceClassification.from_pretrained(model), config).save_pretrained(model / "adapter")
+    weights = model / "adapter" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    options = ["--requests", 2, "--warm-up", 1, "--variants", "adapter", "fp32", "fp32", "--json"]
+    ended = tool("bench", "--model", model, "--data", prepared, *options)
+    assert ended.status == 0, ended.err
+    assert ended.err.startswith(f"left out: adapter: the model in {model / 'adapter'} cannot be loaded: ")
+    assert ended.err.count("\n") == 1
+    assert list(json.loads(ended.out)["variants"]) == ["fp32"]

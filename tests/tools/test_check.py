@@ -48,12 +48,32 @@ def test_a_red_flag_is_exit_status_1(form: list[str], tmp_path: Path, tool: Tool
     assert "holds no model" in ended.out
 
 
-def test_a_folder_without_a_project_is_told(tmp_path: Path, tool: Tool) -> None:
+def test_a_folder_that_is_no_project_or_inside_of_one_is_told_in_one_line(tmp_path: Path, tool: Tool) -> None:
     os.chdir(tmp_path)
     ended = tool("check")
-    assert ended.status == 1
-    assert "dvc.lock is not there, so no stage has run: dvc repro" in ended.out
-    assert "Traceback" not in ended.err
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith("error: DVC cannot find the project: you are not inside of a DVC repository")
+    sh("git init -q && dvc init -q && git commit -qm 'Nothing' && mkdir inside", tmp_path)
+    assert "dvc.lock is not there, so no stage has run: dvc repro" in tool("check").out
+    os.chdir(tmp_path / "inside")
+    ended = tool("check")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == f"error: this is a folder inside of the project; run the command in {tmp_path}\n"
+
+
+def test_an_experiment_whose_outputs_are_lost_is_told_by_their_name_and_how_to_get_them(
+    tmp_path: Path, tool: Tool
+) -> None:
+    os.chdir(tmp_path)
+    make = "mkdir -p models/current && touch models/current/config.json"
+    Path("dvc.yaml").write_text(f"stages:\n  train: {{cmd: {make}, outs: [models/current]}}\n")
+    sh("git init -q && dvc init -q && dvc repro -q && git add -A && git commit -qm 'A run'", tmp_path)
+    sh("rm -r .dvc/cache models", tmp_path)
+    ended = tool("check", "--experiment", "HEAD")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith("error: models/current of ")
+    assert "dvc.lock" not in ended.err
+    assert "dvc fetch, or dvc exp pull" in ended.err
 
 
 def test_wrong_arguments_are_one_line_and_exit_status_2(tmp_path: Path, tool: Tool) -> None:

@@ -191,6 +191,16 @@ def test_nothing_is_replaced(tool: Tool) -> None:
     assert Path("data/raw/mine/mine.csv").read_bytes() == before[Path("data/raw/mine/mine.csv")]
 
 
+def test_a_guess_without_labels_says_what_is_doubtful(tool: Tool) -> None:
+    Path("mine.csv").write_text("text,label\none text,1\n")
+    ended = tool("new", "mine", "--file", "mine.csv")
+    assert ended.status == 0
+    assert "labels: []" in ended.out
+    assert ended.err.startswith("WARNING: no labels were found: ")
+    Path("other.csv").write_text(HEBREW)
+    assert tool("new", "other", "--file", "other.csv").err == ""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

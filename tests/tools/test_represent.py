@@ -3,6 +3,7 @@
 pytest tests/tools/test_represent.py
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,22 @@ def test_another_base_a_joint_model_and_fewer_examples(
     for encoder, arguments in (("encoder", ()), ("encoders.span", ("--encoder", "span"))):
         assert represent("--model", tmp_path / "joint", *arguments).status == 0
         assert read(path).about.encoder == encoder
+
+
+def test_a_folder_runs_code_of_its_own_with_the_flag_alone_whatever_params_say(
+    represent: Any, make: Make, tmp_path: Path
+) -> None:
+    model, planted = tmp_path / "model", tmp_path / "planted"
+    make("cls").save(model)
+    (model / "code.py").write_text(f"import pathlib\npathlib.Path({str(planted)!r}).touch()\n")
+    config = json.loads((model / "config.json").read_text())
+    auto_map = {"AutoConfig": "code.Config", "AutoModelForSequenceClassification": "code.Model"}
+    (model / "config.json").write_text(json.dumps(config | {"auto_map": auto_map}))
+    trusting = {"train.trust_remote_code": True, "train.revision": "0" * 40}
+    represent("--model", model, changes=trusting)
+    assert not planted.exists()
+    represent("--model", model, "--trust-remote-code")
+    assert planted.exists()
 
 
 @pytest.mark.parametrize(
