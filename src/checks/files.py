@@ -9,8 +9,8 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs import MemoryFileSystem, localfs
 
 from src.checks.finding import Finding, NotApplicableError, verdict
-from src.checks.subject import DATA, PATHS, STAGES, Entry, Subject
-from src.experiments import LOCK
+from src.checks.subject import PATHS, STAGES, Entry, Subject
+from src.experiments import DATA, LOCK
 
 TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"
 

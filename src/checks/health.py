@@ -5,8 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from src.checks.finding import Finding, worst
-from src.checks.subject import HEALTH, Subject
+from src.checks.subject import Subject
 from src.errors import UserError
+from src.experiments import HEALTH
 from src.files import read_json
 
 Status = Literal["ok", "warning", "red_flag", "not_applicable"]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from src import tasks
 from src.checks.finding import Finding, NotApplicableError, shown, verdict
-from src.checks.subject import DATA, Subject
+from src.checks.subject import Subject
+from src.experiments import DATA
 from src.files import read_json
 from src.records import Prediction
 from src.tasks import TASKS

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from src.analysis.baselines import lexicon_canonical
 from src.analysis.combine import combined
 from src.checks.finding import Finding, NotApplicableError, shown, verdict
-from src.checks.subject import DATA, Subject
+from src.checks.subject import Subject
+from src.experiments import DATA
 from src.files import read_json
 from src.records import Prediction
 

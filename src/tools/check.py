@@ -19,9 +19,9 @@ from src import config, experiments
 from src.analysis.tables import TEXT
 from src.checks import check
 from src.checks.finding import Finding, worst
-from src.checks.subject import DATA, PATHS, Subject
+from src.checks.subject import PATHS, Subject
 from src.errors import UserError, run
-from src.experiments import MODEL, PARAMS
+from src.experiments import DATA, MODEL, PARAMS
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def environment(seconds: float, device: str = "NVIDIA H100 PCIe", kind: str = "c
 
 
 def searched(name: str, seconds: float, trials: list[str], workers: int = 1, study: str = "s") -> Spent:
-    return cost.spent(name, environment(seconds), PRICES, study, [{"seconds": trial} for trial in trials], workers)
+    return cost.spent(name, environment(seconds), PRICES, [{"study": study, "seconds": t} for t in trials], workers)
 
 
 def test_an_experiment_costs_its_seconds_at_the_price_of_its_machine() -> None:

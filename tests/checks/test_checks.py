@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from src.checks import CHECKS, check
 from src.checks.finding import STATUSES, Finding, worst
-from src.checks.subject import DATA, HEALTH, Subject
-from src.experiments import LOCK, METRICS, MODEL, PREDICTIONS
+from src.checks.subject import Subject
+from src.experiments import DATA, HEALTH, LOCK, METRICS, MODEL, PREDICTIONS
 from src.files import read_json, write_json
 from src.tasks import TASKS
 from tests.checks.conftest import MATCHER, Runs

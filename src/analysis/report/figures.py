@@ -28,6 +28,7 @@ Points = Sequence[tuple[float, float]]
 WIDTH = 6.4  # inches
 MOST_GROUPS = 80  # rows of a heatmap
 MARKERS = "os^Dv"  # lines that lie on one another are told apart
+DASHES = ("-", "--", ":", "-.")
 LONGEST = 32  # characters of a name on an axis
 FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200}}
 
@@ -181,10 +182,12 @@ def drift(systems: Mapping[str, Mapping[str, Sequence[Statistic]]]) -> Figure:
             mean = np.array([found.mean for found in measures[measure]])
             sd = np.array([found.sd or 0.0 for found in measures[measure]])
             colour, marker = f"C{number % 7}", MARKERS[number % len(MARKERS)]
-            ax.plot(mean, label=name, color=colour, marker=marker, markersize=4)
+            size = 4 + 3 * ((len(systems) - 1 - number) % len(DASHES))  # a later one lies within an earlier one
+            dashes = DASHES[number % len(DASHES)]
+            ax.plot(mean, dashes, label=name, color=colour, marker=marker, markersize=size, markerfacecolor="none")
             ax.fill_between(range(len(mean)), mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set(title=f"{title} to the base", xlabel="layer (0: embeddings)")
+        ax.set(ylabel=f"{title} to the base", xlabel="layer (0: embeddings)")
     _legend(figure, axes[0])
     return figure
 
