@@ -153,6 +153,7 @@ def test_cost_leaves_out_and_names_experiments_that_trained_nothing(grid: Path, 
     assert ended.status == 0, ended.err
     assert [line["experiment"] for line in json.loads(ended.out)["lines"]] == ["all"]
     assert "mute is not in the table: it trained nothing" in ended.err
+    assert "the workspace is not in the table: models/environment.json is missing; dvc repro train" in ended.err
 
 
 def test_cost_of_a_search_is_that_of_the_workers_that_it_had_whatever_params_say_by_now(

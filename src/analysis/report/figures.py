@@ -182,9 +182,12 @@ def drift(systems: Mapping[str, Mapping[str, Sequence[Statistic]]]) -> Figure:
             mean = np.array([found.mean for found in measures[measure]])
             sd = np.array([found.sd or 0.0 for found in measures[measure]])
             colour, marker = f"C{number % 7}", MARKERS[number % len(MARKERS)]
-            size = 4 + 3 * ((len(systems) - 1 - number) % len(DASHES))  # a later one lies within an earlier one
-            dashes = DASHES[number % len(DASHES)]
-            ax.plot(mean, dashes, label=name, color=colour, marker=marker, markersize=size, markerfacecolor="none")
+            place = number % len(DASHES)
+            size = 10 - 2 * place  # of equal lines, the markers lie within one another, and dashes on the solid one
+            ax.plot(
+                mean, DASHES[place], label=name, color=colour, zorder=2 + place,
+                marker=marker, markersize=size, markerfacecolor="none",
+            )  # fmt: skip
             ax.fill_between(range(len(mean)), mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(ylabel=f"{title} to the base", xlabel="layer (0: embeddings)")
