@@ -145,7 +145,7 @@ def test_the_report_of_the_workspace_has_curves_baselines_data_and_parameters(pr
         "(baseline)</small>",
         "prepare.split_seed",
         "samples_per_second",
-        "health: ",
+        "<small>health: ",
     ):
         assert expected in page
     assert sh("git status --porcelain", project) == before

@@ -94,7 +94,7 @@ def test_the_figure_is_written_in_both_forms(tool: Tool) -> None:
 def test_where_the_figure_cannot_be_written_nothing_is_printed(tool: Tool) -> None:
     Path("figures").write_text("")
     ended = tool("drift", "--base", "base.safetensors", "full=full-1.safetensors", "--figures", "figures")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith("error: ")
 
 
