@@ -16,6 +16,7 @@ from src.files import read_yaml
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
+LOOKING_ON = ("health", "represent")  # sections of `train` that change nothing of what is learnt
 
 
 class Section(BaseModel):
@@ -115,7 +116,13 @@ class HealthParams(Section):
 class RepresentParams(Section):
     steps: list[Annotated[int, Field(ge=0)]]
     examples: Annotated[int, Field(ge=2)]
-    budget_mib: Positive
+    budget_mib: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> "RepresentParams":
+        if len(set(self.steps)) < len(self.steps):
+            raise ValueError(f"train.represent.steps: {self.steps} names a step twice; name each once")
+        return self
 
 
 class TrainParams(Section):
@@ -196,7 +203,7 @@ class TrainParams(Section):
     @property
     def settings(self) -> dict[str, Any]:
         """All that changes what is learnt: `represent` looks on, and `health` judges it afterwards."""
-        return self.model_dump(exclude={"health", "represent"})
+        return self.model_dump(exclude=set(LOOKING_ON))
 
 
 Choice = bool | int | float | str | None

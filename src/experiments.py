@@ -29,9 +29,11 @@ from src.files import read_yaml
 PARAMS = "params.yaml"
 LOCK = "dvc.lock"
 BEST = "metrics/hpo/best.yaml"
+DATA = "data/prepared"
 MODEL = "models/current"
 METRICS = "metrics/evaluate.json"
 PREDICTIONS = "metrics/predictions"
+HEALTH = "metrics/health.json"
 ENVIRONMENT = "models/environment.json"
 SEARCH = "metrics/hpo"
 

@@ -24,6 +24,7 @@ class About:
 
     Attributes:
         model: what was asked for: a name, a hub id, a folder.
+        start: names the weights that its training started from; those of an untrained model are its own; None: unknown.
         encoder: the module of that model which is the encoder.
         architecture: its config.model_type.
         pooling: how the states of the sub-words of an example became one.
@@ -37,6 +38,7 @@ class About:
     __pydantic_config__ = ConfigDict(strict=True)
 
     model: str
+    start: str | None = None
     encoder: str
     architecture: str
     pooling: str
@@ -88,7 +90,8 @@ def read(path: Path) -> Representations:
             about = TypeAdapter(About).validate_json((file.metadata() or {})[ABOUT])
             states = file.get_tensor(STATES)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:  # ValueError: metadata of another kind
-        reason = ": ".join(map(str.strip, str(error).splitlines()[:2]))
+        said = f"its metadata lack {error}" if isinstance(error, KeyError) else str(error)
+        reason = ": ".join(map(str.strip, said.splitlines()[:2]))
         raise UserError(f"{path} is no file of representations, or is cut off: {reason}") from error
     if states.dtype != np.float32 or states.ndim != 3 or 0 in states.shape or len(states) != len(about.ids):
         raise UserError(

@@ -23,8 +23,8 @@ def read(systems: Sequence[str]) -> dict[str, Runs]:
     }
 
 
-def patterns(systems: Sequence[str]) -> dict[str, str]:
-    """Parts NAME=GLOB.
+def patterns(systems: Sequence[str], suffix: str = ".jsonl") -> dict[str, str]:
+    """Parts NAME=GLOB; suffix: of the files that are meant, for the message.
 
     Raises:
         UserError: no NAME=GLOB, or a name that stands twice.
@@ -33,7 +33,7 @@ def patterns(systems: Sequence[str]) -> dict[str, str]:
     for system in systems:
         name, sign, pattern = system.partition("=")
         if not (name and sign and pattern):
-            raise UserError(f"'{system}' is not NAME=GLOB, such as ours='runs/ours-*.jsonl'")
+            raise UserError(f"'{system}' is not NAME=GLOB, such as ours='runs/ours-*{suffix}'")
         if name in found:
             raise UserError(f"system '{name}' stands twice; one pattern may match all its runs")
         found[name] = pattern

@@ -213,6 +213,10 @@ def test_a_name_that_is_not_legal_is_met_with_those_that_are(
             {"train.represent.steps": [0], "train.mode": "zero_shot"},
             ["train.represent.steps", "train.mode: zero_shot"],
         ),
+        (
+            {"train.represent.steps": [10, 0, 10]},
+            ["train.represent.steps: [10, 0, 10] names a step twice"],
+        ),
         ({"hpo.mode": "search", "train.mode": "zero_shot"}, ["hpo.mode: search", "train.mode: zero_shot"]),
         ({"hpo.mode": "tuned", "train.mode": "zero_shot"}, ["hpo.mode: tuned", "train.mode: zero_shot"]),
         ({"hpo.mode": "search", "hpo.space": {"mode": ["full", "zero_shot"]}}, ["hpo.space.mode: zero_shot"]),

@@ -140,7 +140,13 @@ def test_the_report_of_the_workspace_has_curves_baselines_data_and_parameters(pr
     before = sh("git status --porcelain", project)
     assert "report.html" in sh("python -m src.tools.report", project).splitlines()
     page = (project / "report.html").read_text(encoding="utf-8")
-    for expected in ('id="cls_learning_curves"', "(baseline)</small>", "prepare.split_seed", "samples_per_second"):
+    for expected in (
+        'id="cls_learning_curves"',
+        "(baseline)</small>",
+        "prepare.split_seed",
+        "samples_per_second",
+        "<small>health: ",
+    ):
         assert expected in page
     assert sh("git status --porcelain", project) == before
 

@@ -116,6 +116,18 @@ def test_a_real_command_ends_with_status_2_one_line_and_no_traceback(tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+PAUSE = """
+import os, signal, sys
+
+class Pause:
+    def find_spec(self, *_):
+        spec = getattr(sys.modules.get("{module}"), "__spec__", None)
+        if spec and not getattr(spec, "_initializing", False):  # it has been imported, and others follow
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.meta_path.insert(0, Pause())
+"""
 TRAIN = "stages.train --data=none --best=none --model=none --environment=none --live=none"
 
 
@@ -134,18 +146,21 @@ TRAIN = "stages.train --data=none --best=none --model=none --environment=none --
     ],
 )
 def test_a_command_that_is_told_to_stop_while_it_still_imports_does_so_with_one_line(
-    command: str, module: str, number: int, status: int, word: str
+    command: str, module: str, number: int, status: int, word: str, tmp_path: Path
 ) -> None:
-    arguments = [sys.executable, "-X", "importtime", "-m", *f"src.{command}".split()]
-    process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    for line in process.stderr:
-        if line.rpartition("|")[2].strip() == module:  # it has just been imported, and others follow
-            process.send_signal(number)
-            break
-    said = [line for line in process.stderr if not line.startswith("import time:")]
-    assert said == [f"error: {word}; run the same command again to go on\n"]
-    assert process.wait() == status
+    (tmp_path / "sitecustomize.py").write_text(PAUSE.format(module=module))
+    process = subprocess.Popen(
+        [sys.executable, "-m", *f"src.{command}".split()],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    assert process.communicate()[1] == f"error: {word}; run the same command again to go on\n"
+    assert process.returncode == status
 
 
 def test_a_library_that_is_imported_leaves_the_signals_alone() -> None:

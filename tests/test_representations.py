@@ -19,8 +19,8 @@ from src.representations import STATES, About, Representations, read, size, writ
 from tests.conftest import ROOT
 
 ABOUT = About(
-    model="./שבר", encoder="bert", architecture="bert", pooling="mean", precision="fp32", step=7,
-    ids=["א", 'b "quoted"', "c"], texts="1" * 64, inputs="2" * 64,
+    model="./שבר", start="tiny, seed 1", encoder="bert", architecture="bert", pooling="mean", precision="fp32",
+    step=7, ids=["א", 'b "quoted"', "c"], texts="1" * 64, inputs="2" * 64,
 )  # fmt: skip
 FOUND = Representations(np.arange(24, dtype=np.float32).reshape(3, 4, 2), ABOUT)
 

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from src.config import LOOKING_ON
 from src.errors import UserError, unknown_name
 from src.tasks import TASKS
 
 SPLITS = {"seen": "test", "unseen": "unseen"}
 COLUMNS = (*SPLITS, "gap")
+
+NO_DIFFERENCE = tuple(f"train.{name}." for name in LOOKING_ON)  # such runs learn the same
 
 Key = tuple[Any, ...]
 
@@ -140,6 +143,8 @@ def statistic(values: Sequence[float]) -> Statistic | None:
 def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
     """Groups runs by every parameter that differs, but for those in `over`, and summarises each group and task.
 
+    What changes nothing of what is learnt parts no groups.
+
     Raises:
         UserError: no run, or none that has scores; a parameter of `over` that no run has.
     """
@@ -147,7 +152,8 @@ def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
     if not runs:
         raise UserError("no experiment has ended with success, so there is nothing to compare")
     _check_names(runs, over)
-    settings = [name for name in differing([run.params for run in runs]) if name not in over]
+    differ = differing([run.params for run in runs])
+    settings = [name for name in differ if name not in over and not name.startswith(NO_DIFFERENCE)]
     groups: dict[Key, list[Run]] = defaultdict(list)
     for run in runs:
         groups[tuple(run.params.get(name) for name in settings)].append(run)

@@ -6,18 +6,22 @@ its last state. Those of a search are its trials', which share a machine with hp
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
 from src.config import CostParams
+from src.errors import UserError
 
 
 @dataclass(frozen=True)
 class Work:
-    """A training or a search.
+    """A training, or one round of a search: a study.
 
     Attributes:
         key: equal for two experiments of which one took it from DVC's cache, or went on with it.
@@ -35,12 +39,24 @@ class Work:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one experiment took; search: None where there was none."""
+    """What one experiment took; searches: a study for each round, none where there was no search."""
 
     name: str
     device: str
     train: Work
-    search: Work | None
+    searches: Sequence[Work] = ()
+
+
+class _Setup(BaseModel):
+    device: str
+
+
+class _Environment(BaseModel):
+    """What is asked of models/environment.json."""
+
+    device: str
+    setup: _Setup
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,6 @@ def spent(
     name: str,
     environment: Mapping[str, Any],
     prices: CostParams,
-    study: str | None = None,
     trials: Iterable[Mapping[str, str]] = (),
     workers: int = 1,
 ) -> Spent:
@@ -67,14 +82,31 @@ def spent(
 
     Args:
         environment: models/environment.json; its machine is taken for that of the search too, which records none.
-        study, trials: of its search: the name in metrics/hpo/study.json, and the rows of metrics/hpo/trials.csv.
+        trials: of its search: the rows of metrics/hpo/trials.csv.
         workers: hpo.workers, which shared the machine.
+
+    Raises:
+        UserError: a file lacks what the stage writes.
     """
-    device = environment["device"]
-    per_hour = price(device, environment["setup"]["device"], prices.per_hour)
-    train = Work(json.dumps(environment, sort_keys=True), environment["seconds"], per_hour)
-    searched = sum(float(trial["seconds"] or 0.0) for trial in trials) / workers
-    return Spent(name, device, train, Work(study, searched, per_hour) if study else None)
+    try:
+        found = _Environment.model_validate(environment)
+    except ValidationError as error:
+        raise UserError(
+            f"{name}: models/environment.json lacks device, setup.device or seconds, a number, as the stage train "
+            "writes them; run it again"
+        ) from error
+    per_hour = price(found.device, found.setup.device, prices.per_hour)
+    train = Work(json.dumps(environment, sort_keys=True), found.seconds, per_hour)
+    studies: dict[str, float] = defaultdict(float)
+    try:
+        for trial in trials:
+            studies[trial["study"]] += float(trial["seconds"] or 0.0) / workers
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{name}: metrics/hpo/trials.csv lacks study or seconds, a number, as the stage hpo writes them; run it "
+            "again"
+        ) from error
+    return Spent(name, found.device, train, [Work(study, seconds, per_hour) for study, seconds in studies.items()])
 
 
 def price(device: str, kind: str, per_hour: Mapping[str, float]) -> float | None:
@@ -92,12 +124,13 @@ def price(device: str, kind: str, per_hour: Mapping[str, float]) -> float | None
 
 def lines(found: Sequence[Spent]) -> list[Line]:
     """Returns a line per experiment, and their sum, in which equal work counts once."""
-    each = [_line(one.name, one.device, [one.train], [one.search] if one.search else []) for one in found]
-    return [*each, _line("all", None, _once(one.train for one in found), _once(one.search for one in found))]
+    each = [_line(one.name, one.device, [one.train], one.searches) for one in found]
+    searches = _once(search for one in found for search in one.searches)
+    return [*each, _line("all", None, _once(one.train for one in found), searches)]
 
 
-def _once(works: Iterable[Work | None]) -> list[Work]:
-    known = sorted((work for work in works if work), key=lambda work: work.seconds)
+def _once(works: Iterable[Work]) -> list[Work]:
+    known = sorted(works, key=lambda work: work.seconds)
     return list({work.key: work for work in known}.values())  # the longest, of a search that was gone on with
 
 

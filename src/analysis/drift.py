@@ -66,6 +66,11 @@ def check(base: Representations, model: Representations, names: tuple[str, str])
             f"{where}the texts were read as other sub-words; make the base with the model, seed, task and "
             "train.max_length that the model was trained with"
         )
+    if one.start and other.start and one.start != other.start:
+        raise UserError(
+            f"{where}its training started from {other.start}, and the base is {one.start}; make the base with the "
+            "model, task, seed and revision that the model was trained with"
+        )
     if one.pooling != other.pooling:
         raise UserError(f"{where}their pooling is {one.pooling} and {other.pooling}")
     if base.states.shape != model.states.shape:

@@ -8,9 +8,9 @@ from dvc_data.hashfile.build import build
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs import MemoryFileSystem, localfs
 
-from src.checks.subject import DATA, PATHS, STAGES, Entry, Subject
+from src.checks.subject import PATHS, STAGES, Entry, Subject
 from src.checks.verdict import NotApplicableError, verdict
-from src.experiments import LOCK
+from src.experiments import DATA, LOCK
 from src.finding import Finding
 
 TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"

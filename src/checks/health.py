@@ -2,8 +2,9 @@
 
 from pydantic import BaseModel, ValidationError
 
-from src.checks.subject import HEALTH, Subject
+from src.checks.subject import Subject
 from src.errors import UserError
+from src.experiments import HEALTH
 from src.files import read_json
 from src.finding import Finding, Status, worst
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from src import tasks
-from src.checks.subject import DATA, Subject
+from src.checks.subject import Subject
 from src.checks.verdict import NotApplicableError, shown, verdict
+from src.experiments import DATA
 from src.files import read_json
 from src.finding import Finding
 from src.records import Prediction

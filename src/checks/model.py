@@ -14,10 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from src.analysis.baselines import lexicon_canonical
 from src.analysis.combine import combined
-from src.checks.subject import DATA, Subject
+from src.checks.subject import Subject
 from src.checks.verdict import NotApplicableError, shown, verdict
 from src.errors import UserError
-from src.experiments import ENVIRONMENT
+from src.experiments import DATA, ENVIRONMENT
 from src.files import read_json
 from src.finding import Finding
 from src.records import Prediction

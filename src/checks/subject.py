@@ -19,7 +19,7 @@ from src.analysis import compare
 from src.checks.verdict import NotApplicableError
 from src.config import TrainParams
 from src.errors import UserError
-from src.experiments import ENVIRONMENT, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
+from src.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.files import read_yaml
 from src.records import Example, Prediction, read_examples, read_predictions
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from src.modeling.checkpoint import Checkpoint
     from src.modeling.matcher import Matcher
 
-DATA = "data/prepared"
-HEALTH = "metrics/health.json"
 PATHS = (LOCK, PARAMS, DATA, MODEL, METRICS, PREDICTIONS, HEALTH, ENVIRONMENT)  # of a run
 STAGES = ("prepare", "hpo", "train", "evaluate")
 EVALUATED = ("test", "unseen")

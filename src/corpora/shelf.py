@@ -1,6 +1,6 @@
 """Rows in a file in place of memory: of each, only what splits are drawn from, and digests of its texts, stays at hand.
 
-Source: pickle of the standard library; nobody else can write to the file, which has no name.
+Source: pickle of the standard library; no other user can write to the file, which has no name.
 """
 
 import os

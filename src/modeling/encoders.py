@@ -42,6 +42,19 @@ ENCODERS: dict[str, Encoder] = {
 }
 
 
+def start(model: str, task: str, seed: int, revision: str | None) -> str:
+    """Names the encoder that training starts from: equal where its weights are.
+
+    `tiny` draws them, after the seed and among heads of the task. A pretrained one is named without its owner or
+    folder, so that a copy of it on this machine is the same.
+    """
+    encoder = ENCODERS.get(model, Encoder(model))
+    if encoder.source is None:
+        return f"{model} for {task} of seed {seed}"
+    name = encoder.source.rstrip("/").rpartition("/")[2]
+    return f"{name} of revision {revision}" if revision else name
+
+
 def find(model: str, trust_remote_code: bool, revision: str | None) -> Encoder:
     """Looks up the `model` parameter: a name of the table, owner/name on the hub, or a local folder.
 

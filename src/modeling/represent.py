@@ -14,9 +14,9 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from src import representations
-from src.config import RepresentParams, TrainParams
+from src.config import Params, RepresentParams, TrainParams
 from src.errors import UserError, unknown_name
-from src.modeling import hardware, parts
+from src.modeling import encoders, hardware, parts
 from src.modeling.batches import encode, longest_first
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.pooling import Pooling
@@ -37,6 +37,7 @@ class Extraction:
 
     Args:
         model: what the checkpoint is called in the file.
+        start: what its training starts from, as encoders.start names it; None: unknown.
         task: of a joint model with separate encoders, whose encoder; None: that of cls.
 
     Raises:
@@ -44,18 +45,24 @@ class Extraction:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, examples: Sequence[Example], model: str, task: str | None = None
+        self,
+        checkpoint: Checkpoint,
+        examples: Sequence[Example],
+        model: str,
+        task: str | None = None,
+        start: str | None = None,
     ) -> None:
-        encoders = parts.encoders(checkpoint.model)
+        found = parts.encoders(checkpoint.model)
         name = checkpoint.model.base_model_prefix if task is None else f"encoders.{task}"
-        if name not in encoders:
-            own = [other.removeprefix("encoders.") for other in encoders if other.startswith("encoders.")]
+        if name not in found:
+            own = [other.removeprefix("encoders.") for other in found if other.startswith("encoders.")]
             raise unknown_name("task with an encoder of its own", str(task), own or ["(none in this model)"])
         self.checkpoint = checkpoint
-        self.encoder: PreTrainedModel = encoders[name].base_model  # that of a verbalizer has a head on it
+        self.encoder: PreTrainedModel = found[name].base_model  # that of a verbalizer has a head on it
         self.windows = [[window.inputs for window in windows] for windows in encode(checkpoint, examples).windows]
         self.about = About(
             model=model,
+            start=start,
             encoder=name,
             architecture=self.encoder.config.model_type,
             pooling=POOLING,
@@ -149,7 +156,7 @@ class RepresentCallback(TrainerCallback):
     def __init__(
         self, extraction: Extraction, params: RepresentParams, batch_size: int, *, state: Path, out: Path
     ) -> None:
-        extraction.check(params.budget_mib, len(set(params.steps)), "train.represent.budget_mib")
+        extraction.check(params.budget_mib, len(params.steps), "train.represent.budget_mib")
         self.extraction = extraction
         self.steps = set(params.steps)
         self.batch_size = batch_size
@@ -181,13 +188,19 @@ class RepresentCallback(TrainerCallback):
 
 
 def representing(
-    checkpoint: Checkpoint, validation: Sequence[Example], model: str, params: TrainParams, state: Path, out: Path
+    checkpoint: Checkpoint, validation: Sequence[Example], params: Params, chosen: TrainParams, state: Path, out: Path
 ) -> list[TrainerCallback]:
-    """Returns the callback that train.represent asks for, or none. Arguments as of RepresentCallback."""
-    if not params.represent.steps:
+    """Returns the callback that train.represent asks for, or none.
+
+    Args:
+        chosen: the section `train`, with what hpo chose; the others are as of RepresentCallback.
+    """
+    if not chosen.represent.steps:
         return []
-    extraction = Extraction(checkpoint, choose(validation, params.represent.examples), model)
-    return [RepresentCallback(extraction, params.represent, params.batch_size, state=state, out=out)]
+    start = encoders.start(params.model, params.task, params.seed, chosen.revision)
+    examples = choose(validation, chosen.represent.examples)
+    extraction = Extraction(checkpoint, examples, params.model, start=start)
+    return [RepresentCallback(extraction, chosen.represent, chosen.batch_size, state=state, out=out)]
 
 
 def _sha256(value: Any) -> str:

@@ -25,11 +25,11 @@ def write(folder: Path, studies: Sequence[Study], space: Collection[str]) -> Non
         studies: one per round, the last one last; importances are those of the last.
         space: the parameters that are searched.
     """
-    trials = [(number, trial) for number, current in enumerate(studies, 1) for trial in _finished(current)]
-    header = ["round", "trial", "state", "score", "epochs_run", "seconds", *space, "error"]
-    write_csv(folder / "trials.csv", header, [_row(number, trial, space) for number, trial in trials])
+    trials = [(number, current, trial) for number, current in enumerate(studies, 1) for trial in _finished(current)]
+    header = ["round", "study", "trial", "state", "score", "epochs_run", "seconds", *space, "error"]
+    write_csv(folder / "trials.csv", header, [_row(*found, space) for found in trials])
 
-    completed = [trial for _, trial in trials if trial.state.name == "COMPLETE"]
+    completed = [trial for _, _, trial in trials if trial.state.name == "COMPLETE"]
     scores = [trial.value or 0.0 for trial in completed]
     history = [[i, score, max(scores[: i + 1])] for i, score in enumerate(scores)]
     write_csv(folder / "history.csv", ["completed", "score", "best"], history)
@@ -47,12 +47,12 @@ def _finished(current: Study) -> list[FrozenTrial]:
     return study.finished(current)
 
 
-def _row(number: int, trial: FrozenTrial, space: Collection[str]) -> list[Any]:
+def _row(number: int, current: Study, trial: FrozenTrial, space: Collection[str]) -> list[Any]:
     seconds = round(trial.duration.total_seconds(), 1) if trial.duration else None
     score = trial.value if trial.value is not None else max(trial.intermediate_values.values(), default=None)
     values = [trial.params.get(key) for key in space]
-    epochs = len(trial.intermediate_values)
-    return [number, trial.number, trial.state.name, score, epochs, seconds, *values, trial.user_attrs.get("error")]
+    epochs, error = len(trial.intermediate_values), trial.user_attrs.get("error")
+    return [number, current.study_name, trial.number, trial.state.name, score, epochs, seconds, *values, error]
 
 
 def importances(current: Study) -> dict[str, float]:

@@ -80,7 +80,7 @@ def main() -> None:
     settings = [params.model, params.task, params.seed, chosen.settings, chosen.represent.model_dump()]
     files = [arguments.data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
     state = Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints" / digest(settings, files)  # equal runs share it
-    represent = representing(model, validation, params.model, chosen, state, arguments.live / "representations")
+    represent = representing(model, validation, params, chosen, state, arguments.live / "representations")
     encoded = encode(model, train), encode(model, validation)
     begun = modes.begin(model, encoded, chosen)
     learning_rate = modes.learning_rate(chosen, encoder)

@@ -18,9 +18,9 @@ from pathlib import Path
 from src import config, experiments
 from src.analysis.tables import TEXT
 from src.checks import check
-from src.checks.subject import DATA, PATHS, Subject
+from src.checks.subject import PATHS, Subject
 from src.errors import UserError, run
-from src.experiments import MODEL, PARAMS
+from src.experiments import DATA, MODEL, PARAMS
 from src.finding import Finding, worst
 
 

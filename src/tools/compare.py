@@ -170,6 +170,10 @@ def _spent(rev: str | None, prices: CostParams) -> list[Spent]:
     found = []
     if rev is None and Path(ENVIRONMENT).is_file():
         found.append(_spent_in(Path(), "workspace", prices))
+    elif rev is None:
+        _warn(
+            [f"the workspace is not in the table: {ENVIRONMENT} is missing; dvc repro train makes it, dvc pull gets it"]
+        )
     try:
         listed, baseline = experiments.experiments(rev or "HEAD")
     except UserError as error:
@@ -192,12 +196,12 @@ def _spent(rev: str | None, prices: CostParams) -> list[Spent]:
 
 def _spent_in(folder: Path, name: str, prices: CostParams) -> Spent:
     environment = read_json(folder / ENVIRONMENT)
-    study = folder / SEARCH / "study.json"
-    if not study.is_file():
+    trials = folder / SEARCH / "trials.csv"
+    if not (folder / SEARCH / "study.json").is_file():
         return cost.spent(name, environment, prices)
     workers = experiments.locked_params(folder / LOCK)["hpo.workers"]
-    with (folder / SEARCH / "trials.csv").open(encoding="utf-8", newline="") as file:
-        return cost.spent(name, environment, prices, read_json(study)["study"], csv.DictReader(file), workers)
+    with trials.open(encoding="utf-8", newline="") as file:
+        return cost.spent(name, environment, prices, csv.DictReader(file), workers)
 
 
 def _warn(warnings: Iterable[str]) -> None:

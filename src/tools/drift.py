@@ -11,7 +11,7 @@ seeds are tested, by the paired t-test over them. The tables go to standard outp
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src import systems
@@ -32,26 +32,32 @@ def main() -> None:
     parser.set_defaults(form="text")
     arguments = parser.parse_args()
 
-    patterns = systems.patterns(arguments.systems)
+    patterns = systems.patterns(arguments.systems, ".safetensors")
     bases = {seed: (path, read(path)) for seed, path in systems.files(arguments.base).items()}
-    drifts = {name: _runs(name, systems.files(pattern), bases) for name, pattern in patterns.items()}
+    unknown: list[Path] = []
+    drifts = {name: _runs(name, systems.files(pattern), bases, unknown) for name, pattern in patterns.items()}
     layers = {len(found.cosine) for runs in drifts.values() for found in runs.values()}
     if len(layers) > 1:
         raise UserError(f"the bases have different numbers of layers: {', '.join(map(str, sorted(layers)))}")
     tests, warnings = drift.tests(drifts)
-    for warning in [*_few(bases), *warnings]:
-        print(f"WARNING: {warning}", file=sys.stderr)
     means = drift.means(drifts)
-    print(drift_table.FORMATS[arguments.form](means, tests))
-    if arguments.figures:
+    if arguments.figures:  # first: where they cannot be written, nothing is printed
         from src.analysis.report import figures  # loads matplotlib
 
         with figures.style():
             figures.write(arguments.figures, {"drift": figures.drift(means)})
+    for warning in [*_unchecked(unknown), *_few(base for _, base in bases.values()), *warnings]:
+        print(f"WARNING: {warning}", file=sys.stderr)
+    print(drift_table.FORMATS[arguments.form](means, tests))
 
 
-def _runs(name: str, files: Mapping[str, Path], bases: Mapping[str, tuple[Path, Representations]]) -> dict[str, Drift]:
+def _runs(
+    name: str, files: Mapping[str, Path], bases: Mapping[str, tuple[Path, Representations]], unknown: list[Path]
+) -> dict[str, Drift]:
     """Measures the runs of one system.
+
+    Args:
+        unknown: takes in the files that do not say what training started from.
 
     Raises:
         UserError: a seed without a base, files of other examples, layers or reading, or of different steps.
@@ -64,24 +70,34 @@ def _runs(name: str, files: Mapping[str, Path], bases: Mapping[str, tuple[Path, 
         base_path, base = bases[seed] if len(bases) > 1 else next(iter(bases.values()))
         model = read(path)
         drift.check(base, model, (str(base_path), str(path)))
+        unknown += [path for path, about in ((base_path, base.about), (path, model.about)) if about.start is None]
         steps.add(model.about.step)
         found[seed] = drift.drift(base, model, str(path))
     if len(steps) > 1:
+        named = ["the end" if step is None else str(step) for step in sorted(steps, key=lambda s: (s is None, s))]
         raise UserError(
-            f"the files of {name} are of different steps ({', '.join(map(str, steps))}), and no seeds to take means "
+            f"the files of {name} are of different steps ({', '.join(named)}), and no seeds to take means "
             "of; make each step a system"
         )
     return found
 
 
-def _few(bases: Mapping[str, tuple[Path, Representations]]) -> Sequence[str]:
-    _, base = next(iter(bases.values()))
-    samples, _, width = base.states.shape
-    if samples >= width:
+def _unchecked(unknown: Sequence[Path]) -> list[str]:
+    if not unknown:
         return []
+    return [
+        f"not known of {', '.join(map(str, dict.fromkeys(unknown)))}: what training started from; see to it yourself "
+        "that --base is that"
+    ]
+
+
+def _few(bases: Iterable[Representations]) -> Sequence[str]:
+    shapes = sorted({base.states.shape[::2] for base in bases})
     return [
         f"{samples} examples of width {width}: of fewer examples than width, CKA leans towards 1; compare drifts of "
         "equal numbers of examples alone"
+        for samples, width in shapes
+        if samples < width
     ]
 
 

@@ -22,12 +22,11 @@ from src.analysis.report.contents import Material, sections
 from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
 from src.errors import UserError, run
-from src.experiments import ENVIRONMENT, LOCK, METRICS, PREDICTIONS
+from src.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, PREDICTIONS
 from src.files import read_json, write_lines
 from src.records import read_predictions, read_splits
 from src.tools.compare import of_experiments, of_files
 
-DATA = "data/prepared"
 STATISTICS = "metrics/data.json"
 TRAINING = "metrics/train/plots/metrics"
 CURVES = ("train/loss", "validation/loss", "validation/primary")
@@ -84,7 +83,7 @@ def _of_experiments(rev: str, over: Sequence[str], chosen: Sequence[str]) -> Rep
     comparison, pairs, commits = of_experiments(rev, over, chosen)
     materials: dict[str, Material] = {}
     for name in dict.fromkeys(name for row in comparison.rows for name in row.runs):
-        paths = (LOCK, METRICS, PREDICTIONS, STATISTICS, ENVIRONMENT, TRAINING, DATA)
+        paths = (LOCK, METRICS, PREDICTIONS, STATISTICS, ENVIRONMENT, HEALTH, TRAINING, DATA)
         with experiments.fetched(commits[name], *paths) as folder:
             materials[name] = _material(folder)
     return f"Experiments of {rev}", comparison, pairs, materials
@@ -107,6 +106,7 @@ def _material(root: Path) -> Material:
         examples=read_splits(root / DATA) if (root / DATA).is_dir() else {},
         history={name: _curve(path) for name in CURVES if (path := root / TRAINING / f"{name}.tsv").is_file()},
         environment=_optional(root / ENVIRONMENT),
+        health=_optional(root / HEALTH),
         data=_optional(root / STATISTICS),
     )
 

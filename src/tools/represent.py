@@ -18,8 +18,9 @@ from transformers.utils import logging
 from src import config, representations, tasks
 from src.config import Params
 from src.errors import UserError, run
+from src.experiments import DATA, MODEL, PARAMS
 from src.files import read_json
-from src.modeling import checkpoint, encoders, hardware
+from src.modeling import card, checkpoint, encoders, hardware
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
 from src.modeling.represent import Extraction, choose
@@ -36,6 +37,8 @@ def main() -> None:
     )
     if count < 2:
         raise UserError(f"--examples is {count}; it must be 2 or more, for drift is about how examples differ")
+    if budget <= 0:
+        raise UserError(f"--budget is {budget:g}; it must be above 0")
     if arguments.batch_size < 1:
         raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
     examples = choose(read_examples(arguments.data / "validation.jsonl"), count)
@@ -46,11 +49,13 @@ def main() -> None:
     setup = hardware.choose(params.train)
     hardware.apply(setup)
     if arguments.base is None:
-        name, model = str(arguments.model), _trained(arguments.model, arguments.trust_remote_code)
+        name, start = str(arguments.model), _start(arguments.model)
+        model = _trained(arguments.model, arguments.trust_remote_code)
     else:
         name = arguments.base or params.model
         model = _base(name, params, arguments.data)
-    extraction = Extraction(model, examples, name, arguments.encoder)
+        start = encoders.start(name, params.task, params.seed, params.train.revision)
+    extraction = Extraction(model, examples, name, arguments.encoder, start)
     extraction.check(budget, 1, key)
     model.model.to(setup.device).float()
     found = extraction.run(arguments.batch_size)
@@ -64,19 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--model", type=Path, default=Path("models/current"), help="folder; default: models/current")
+    which.add_argument("--model", type=Path, default=Path(MODEL), help="folder; default: models/current")
     which.add_argument("--base", nargs="?", const="", metavar="MODEL", help="of an untrained model; default: `model`")
     parser.add_argument("--encoder", metavar="TASK", help="of a joint model with separate encoders; default: cls's")
     parser.add_argument("--examples", type=int, help="of validation; default: train.represent.examples")
     parser.add_argument("--budget", type=float, metavar="MIB", help="default: train.represent.budget_mib")
     parser.add_argument("--batch-size", type=int, default=64, help="inputs per forward pass; default: 64")
-    parser.add_argument("--data", type=Path, default=Path("data/prepared"), help="folder that prepare wrote")
+    parser.add_argument("--data", type=Path, default=Path(DATA), help="folder that prepare wrote")
     parser.add_argument(
         "--trust-remote-code",
         action="store_true",
         help="let --model run code of its own; --base: train.trust_remote_code",
     )
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--params", type=Path, default=Path(PARAMS))
     return parser
 
 
@@ -87,6 +92,13 @@ def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
             f"{folder} is a zero-shot list of idioms, which has no encoder and no states; name another model"
         )
     return found
+
+
+def _start(folder: Path) -> str | None:
+    """What training says in a model's card that it started from."""
+    found = card.parameters(folder)
+    names = ("model", "task", "seed", "revision")
+    return encoders.start(**{name: found[name] for name in names}) if set(names) <= found.keys() else None
 
 
 def _base(name: str, params: Params, data: Path) -> Checkpoint:

@@ -304,3 +304,11 @@ def test_the_column_of_a_joint_model_has_a_heading_of_its_own() -> None:
     joint = compare([run("a", scores(0.8) | {"span": scores(0.3, task="span")["span"]}, task="cls+span")])
     assert comparison_table.FORMATS["text"](joint, []).startswith("task  trained on  model")
     assert comparison_table.FORMATS["csv"](joint, []).startswith("task,trained_on,model,")
+
+
+def test_what_looks_on_or_judges_parts_no_groups() -> None:
+    runs = [
+        run("a", seed=1, train__represent__steps=(0, 10), train__health__fail_on="never"),
+        run("b", seed=2, train__represent__steps=(), train__health__fail_on="red_flag"),
+    ]
+    assert only(compare(runs)).runs == ("a", "b")

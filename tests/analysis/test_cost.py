@@ -13,6 +13,7 @@ import pytest
 from src.analysis import cost
 from src.analysis.cost import Spent
 from src.config import CostParams
+from src.errors import UserError
 
 PRICES = CostParams(currency="EUR", date="2026-01-31", per_hour={"H100": 3.6, "H100 80GB": 7.2, "cpu": 0.36})
 
@@ -22,7 +23,7 @@ def environment(seconds: float, device: str = "NVIDIA H100 PCIe", kind: str = "c
 
 
 def searched(name: str, seconds: float, trials: list[str], workers: int = 1, study: str = "s") -> Spent:
-    return cost.spent(name, environment(seconds), PRICES, study, [{"seconds": trial} for trial in trials], workers)
+    return cost.spent(name, environment(seconds), PRICES, [{"study": study, "seconds": t} for t in trials], workers)
 
 
 def test_an_experiment_costs_its_seconds_at_the_price_of_its_machine() -> None:
@@ -44,6 +45,30 @@ def test_work_that_experiments_share_counts_once_in_the_sum() -> None:
     assert [line.seconds for line in each] == [150.0, 150.0, 100.0]
     assert (total.train_seconds, total.search_seconds, total.seconds) == (120.0, 80.0, 200.0)
     assert total.cost == pytest.approx(0.2)
+
+
+def test_each_round_of_a_search_is_work_that_experiments_may_share() -> None:
+    def rounds(second: str) -> Spent:
+        trials = [{"study": "first", "seconds": "30"}, {"study": second, "seconds": "10"}]
+        return cost.spent(second, environment(100.0), PRICES, trials)
+
+    *each, total = cost.lines([rounds("one"), rounds("other")])
+    assert [line.search_seconds for line in each] == [40.0, 40.0]
+    assert total.search_seconds == 50.0
+
+
+@pytest.mark.parametrize("changes", [{"seconds": "x"}, {"seconds": None}, {"setup": {}}, {"device": 3}])
+def test_an_environment_that_training_did_not_write_is_refused_by_its_name(changes: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"^workspace: models/environment\.json lacks"):
+        cost.spent("workspace", environment(1.0) | changes, PRICES)
+    with pytest.raises(UserError, match=r"environment\.json lacks"):
+        cost.spent("workspace", {"seconds": "x"}, PRICES)
+
+
+@pytest.mark.parametrize("trial", [{"seconds": "3"}, {"study": "s"}, {"study": "s", "seconds": "x"}])
+def test_trials_that_a_search_did_not_write_are_refused_by_their_name(trial: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=r"^one: metrics/hpo/trials\.csv lacks study or seconds"):
+        cost.spent("one", environment(1.0), PRICES, [trial])
 
 
 @pytest.mark.parametrize(

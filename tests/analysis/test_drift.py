@@ -15,6 +15,7 @@ from scipy import stats
 
 from src.analysis import drift, drift_table
 from src.analysis.drift import MEASURES, Drift, check, cka, cosine, means, tests
+from src.analysis.report import figures
 from src.analysis.significance import holm
 from src.errors import UserError
 from src.representations import Representations
@@ -204,3 +205,13 @@ def test_every_form_has_every_layer_of_every_system(form: str) -> None:
     for name in SYSTEMS:
         assert name in text
     assert "0.6" in text
+
+
+def test_lines_that_lie_on_one_another_are_told_apart_by_dashes_and_by_markers_within_one_another() -> None:
+    same = means({name: {"": Drift([0.0, 0.1], [1.0, 0.9])} for name in "abcd"})
+    for ax in figures.drift(same).axes:
+        assert (
+            len({line.get_linestyle() for line in ax.lines}) == len({line.get_markersize() for line in ax.lines}) == 4
+        )
+        assert {line.get_markerfacecolor() for line in ax.lines} == {"none"}
+        assert ax.get_ylabel()

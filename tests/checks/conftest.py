@@ -14,8 +14,7 @@ from transformers import BertConfig, set_seed
 
 from src import config, tasks
 from src.checks.files import md5
-from src.checks.subject import DATA
-from src.experiments import LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
+from src.experiments import DATA, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.files import read_json, read_yaml
 from src.modeling import checkpoint, tiny
 from src.modeling.encoders import ENCODERS

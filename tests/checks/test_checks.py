@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
 from src.checks import CHECKS, check
-from src.checks.subject import DATA, HEALTH, Subject
-from src.experiments import ENVIRONMENT, LOCK, METRICS, MODEL, PREDICTIONS
+from src.checks.subject import Subject
+from src.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PREDICTIONS
 from src.files import read_json, write_json
 from src.finding import STATUSES, Finding, worst
 from src.modeling import checkpoint

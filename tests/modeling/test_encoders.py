@@ -6,11 +6,12 @@ pytest tests/modeling/test_encoders.py
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from src.errors import UserError
-from src.modeling.encoders import ENCODERS, find
+from src.modeling.encoders import ENCODERS, find, start
 from tests.conftest import ROOT
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -117,3 +118,20 @@ def test_what_is_not_on_the_hub_needs_no_commit(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     assert find(str(tmp_path), True, None).source == str(tmp_path)
     assert find("tiny", True, None).source is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "equal"),
+    [
+        (("tiny", "cls", 1, None), ("tiny", "cls", 1, None), True),
+        (("tiny", "cls", 1, None), ("tiny", "cls", 2, None), False),
+        (("tiny", "cls", 1, None), ("tiny", "span", 1, None), False),
+        (("dictabert", "cls", 1, None), ("dictabert", "span", 2, None), True),
+        (("dictabert", "cls", 1, None), ("dicta-il/dictabert", "cls", 1, None), True),
+        (("dictabert", "cls", 1, None), ("./copies/dictabert/", "cls", 1, None), True),
+        (("dictabert", "cls", 1, None), ("alephbert", "cls", 1, None), False),
+        (("dictabert", "cls", 1, "a"), ("dictabert", "cls", 1, "b"), False),
+    ],
+)
+def test_a_start_is_equal_where_its_weights_are(first: Any, second: Any, equal: bool) -> None:
+    assert (start(*first) == start(*second)) is equal

@@ -205,6 +205,7 @@ def test_trials_become_tables_and_plots_that_need_no_network(job: MakeJob, tmp_p
         rows = list(csv.DictReader(file))
     assert [float(row["score"]) for row in rows] == [trial.value for trial in studies[0].trials]
     assert {row["state"] for row in rows} == {"COMPLETE"}
+    assert {row["study"] for row in rows} == {studies[0].study_name}
     assert (tmp_path / "out/slices/learning_rate.csv").is_file()
     for name in ("history", "slice"):
         page = (tmp_path / f"out/html/{name}.html").read_text()

@@ -153,6 +153,7 @@ def test_cost_leaves_out_and_names_experiments_that_trained_nothing(grid: Path, 
     assert ended.status == 0, ended.err
     assert [line["experiment"] for line in json.loads(ended.out)["lines"]] == ["all"]
     assert "mute is not in the table: it trained nothing" in ended.err
+    assert "the workspace is not in the table: models/environment.json is missing; dvc repro train" in ended.err
 
 
 def test_cost_of_a_search_is_that_of_the_workers_that_it_had_whatever_params_say_by_now(
@@ -161,7 +162,7 @@ def test_cost_of_a_search_is_that_of_the_workers_that_it_had_whatever_params_say
     files = {
         "models/environment.json": json.dumps({"device": "a", "setup": {"device": "cpu"}, "seconds": 10.0}),
         "metrics/hpo/study.json": json.dumps({"study": "s"}),
-        "metrics/hpo/trials.csv": "number,seconds\n0,30\n1,50\n",
+        "metrics/hpo/trials.csv": "study,seconds\ns,30\ns,50\n",
         "dvc.lock": "schema: '2.0'\nstages: {hpo: {cmd: c, params: {params.yaml: {hpo: {workers: 2}}}}}\n",
         "params.yaml": (ROOT / "params.yaml").read_text(encoding="utf-8"),
     }

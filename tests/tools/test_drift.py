@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from src.representations import Representations, write
 from tests.test_representations import ABOUT
@@ -90,6 +91,20 @@ def test_the_figure_is_written_in_both_forms(tool: Tool) -> None:
     assert Path("figures/drift.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_where_the_figure_cannot_be_written_nothing_is_printed(tool: Tool) -> None:
+    Path("figures").write_text("")
+    ended = tool("drift", "--base", "base.safetensors", "full=full-1.safetensors", "--figures", "figures")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("error: ")
+
+
+def test_a_base_that_cannot_be_checked_is_warned_of(tool: Tool) -> None:
+    save("full-1", BASE + 1, start=None)
+    ended = tool("drift", "--base", "base.safetensors", "full=full-[12].safetensors")
+    assert ended.status == 0
+    assert "WARNING: not known of full-1.safetensors: what training started from" in ended.err
+
+
 def test_fewer_examples_than_width_are_warned_of(tool: Tool) -> None:
     rng = np.random.default_rng(5)
     save("base", rng.normal(size=(10, 2, 40)).astype(np.float32))
@@ -102,16 +117,20 @@ def test_fewer_examples_than_width_are_warned_of(tool: Tool) -> None:
     ("systems", "words"),
     [
         (["a=none-*"], "nothing matches none-*"),
-        (["full-1.safetensors"], "is not NAME=GLOB"),
+        (["full-1.safetensors"], "is not NAME=GLOB, such as ours='runs/ours-*.safetensors'"),
+        (["a=weights"], "weights is no file of representations, or is cut off: its metadata lack 'about'"),
+        (["a=started.safetensors"], "its training started from tiny, seed 7, and the base is tiny, seed 1; make the"),
         (["a=text"], "text is no file of representations"),
-        (["a=step-*.safetensors"], "the files of a are of different steps (1, 2)"),
+        (["a=step-*.safetensors"], "the files of a are of different steps (2, 10, the end)"),
         (["a=others.safetensors"], "others.safetensors cannot be compared with base.safetensors: they are of other"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused_in_one_line(systems: list[str], words: str, tool: Tool) -> None:
     Path("text").write_text("text")
-    save("step-1", BASE, step=1)
-    save("step-2", BASE, step=2)
+    save_file({"states": BASE}, "weights")
+    save("started", BASE, start="tiny, seed 7")
+    for step in (10, 2, None):
+        save(f"step-{step}", BASE, step=step)
     save("others", BASE[:5])
     ended = tool("drift", "--base", "base.safetensors", *systems)
     assert ended.status == 2

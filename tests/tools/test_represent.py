@@ -88,6 +88,24 @@ def test_a_folder_runs_code_of_its_own_with_the_flag_alone_whatever_params_say(
     assert planted.exists()
 
 
+def test_a_file_says_what_training_started_from_where_that_is_known(represent: Any, make: Make, tmp_path: Path) -> None:
+    path, model = tmp_path / "out" / "a.safetensors", tmp_path / "model"
+    assert represent("--base", changes={"seed": 7}).status == 0
+    assert read(path).about.start == "tiny for cls of seed 7"
+    make("cls", None).save(model)
+    for text, expected in (
+        ("---\nparameters: {model: tiny, task: cls, seed: 42, revision: null}\n---\n", "tiny for cls of seed 42"),
+        ("---\nparameters: {model: tiny}\n---\n", None),
+        ("---\nlicense: mit\n---\n", None),
+        ("---\na: [\n---\n", None),
+        ("---\n- a\n---\n", None),
+        ("no metadata", None),
+    ):
+        (model / "README.md").write_text(text)
+        assert represent("--model", model).status == 0
+        assert read(path).about.start == expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -97,6 +115,7 @@ def test_a_folder_runs_code_of_its_own_with_the_flag_alone_whatever_params_say(
         (["--base", "--encoder", "span"], "unknown task with an encoder of its own 'span'"),
         (["--model", "nowhere"], "nowhere holds no model"),
         (["--model", "matcher"], "matcher is a zero-shot list of idioms, which has no encoder"),
+        (["--base", "--budget", "0"], "--budget is 0; it must be above 0"),
         (["--base", "--batch-size", "0"], "--batch-size is 0; it must be 1 or more"),
     ],
 )

@@ -31,7 +31,8 @@ class Material:
         rows: its predictions.
         examples: {id: what was predicted}.
         history: {train/loss, validation/loss, validation/primary: (step, value)}.
-        scores: metrics/evaluate.json; environment: models/environment.json; data: metrics/data.json.
+        scores: metrics/evaluate.json; environment: models/environment.json; health: metrics/health.json;
+            data: metrics/data.json.
         params: {dotted key: value}.
     """
 
@@ -41,6 +42,7 @@ class Material:
     scores: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    health: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

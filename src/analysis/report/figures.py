@@ -28,6 +28,7 @@ Points = Sequence[tuple[float, float]]
 WIDTH = 6.4  # inches
 MOST_GROUPS = 80  # rows of a heatmap
 MARKERS = "os^Dv"  # lines that lie on one another are told apart
+DASHES = ("-", "--", ":", "-.")
 LONGEST = 32  # characters of a name on an axis
 FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200}}
 
@@ -181,10 +182,15 @@ def drift(systems: Mapping[str, Mapping[str, Sequence[Statistic]]]) -> Figure:
             mean = np.array([found.mean for found in measures[measure]])
             sd = np.array([found.sd or 0.0 for found in measures[measure]])
             colour, marker = f"C{number % 7}", MARKERS[number % len(MARKERS)]
-            ax.plot(mean, label=name, color=colour, marker=marker, markersize=4)
+            place = number % len(DASHES)
+            size = 10 - 2 * place  # of equal lines, the markers lie within one another, and dashes on the solid one
+            ax.plot(
+                mean, DASHES[place], label=name, color=colour, zorder=2 + place,
+                marker=marker, markersize=size, markerfacecolor="none",
+            )  # fmt: skip
             ax.fill_between(range(len(mean)), mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set(title=f"{title} to the base", xlabel="layer (0: embeddings)")
+        ax.set(ylabel=f"{title} to the base", xlabel="layer (0: embeddings)")
     _legend(figure, axes[0])
     return figure
 

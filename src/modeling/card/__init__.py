@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData, constants
+from huggingface_hub import EvalResult, ModelCard, ModelCardData, constants, metadata_load
+from yaml import YAMLError  # type: ignore[import-untyped]  # which metadata_load lets through
 
 from src.errors import UserError
 from src.tasks import TASKS
@@ -110,3 +111,15 @@ def completed(folder: Path, results: Sequence[EvalResult], text: str) -> ModelCa
     card.text = card.text.replace(UNTESTED, text)
     card.data.eval_results = [*card.data.eval_results, *results]
     return card
+
+
+def parameters(folder: Path) -> dict[str, Any]:
+    """Returns the model, task and seed, and the section `train`, by which a folder's card says that it was trained.
+
+    Empty where there is no card, or one of others.
+    """
+    try:
+        found = (metadata_load(folder / FILE) or {}).get("parameters")
+    except (FileNotFoundError, ValueError, YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
