@@ -5,6 +5,7 @@ pytest tests/corpora    # one folder of tests, which mirror src
 
 import importlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ os.environ |= {  # before transformers, dvc and git read them
     "OMP_NUM_THREADS": "1",  # one number of threads in all processes: equal bits
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, as what it starts would
 
 import hypothesis
 import pytest

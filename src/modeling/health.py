@@ -15,7 +15,7 @@ import numpy as np
 from src.config import HealthParams
 from src.finding import Finding, worst
 
-STEPS = 30  # of a run: with fewer, its last third is too short for a trend
+STEPS = 60  # of a run: with fewer, the noise of its last third may look like a trend
 
 History = Sequence[Mapping[str, float]]
 

@@ -1,5 +1,6 @@
 """Stages in processes of their own, on few rows and a small model, that a fault strikes at a chosen point."""
 
+import csv
 import gc
 import importlib
 import os
@@ -149,6 +150,12 @@ class Project:
 
 TRAINED = ("models/current", "metrics/train", "metrics/health.json")
 EVALUATED = ("metrics/evaluate.json", "metrics/predictions", "metrics/plots")
+
+
+def states(trials: Path) -> list[str]:
+    """How the trials of a search ended, as trials.csv has it."""
+    with trials.open(encoding="utf-8", newline="") as file:
+        return [row["state"] for row in csv.DictReader(file)]
 
 
 def copy(project: Project, folder: Path) -> Project:

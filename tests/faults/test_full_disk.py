@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import EVALUATED, TRAINED, Project
+from tests.faults.conftest import EVALUATED, TRAINED, Project, states
 
 Disk = Callable[[int], Path]
 
@@ -83,5 +83,4 @@ def test_a_disk_that_is_full_while_a_study_is_kept(left: int, project: Project, 
     assert project.written("metrics/hpo") == before
     ballast.unlink()
     project.run("hpo")
-    trials = (project.out / "metrics/hpo/trials.csv").read_text().splitlines()
-    assert [line.split(",")[2] for line in trials[1:]] == ["COMPLETE"] * 3
+    assert states(project.out / "metrics/hpo/trials.csv") == ["COMPLETE"] * 3

@@ -16,7 +16,7 @@ from src.modeling import fit, search
 from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
 from src.stages import evaluate, prepare
-from tests.faults.conftest import EVALUATED, TRAINED, Fault, Project, kill
+from tests.faults.conftest import EVALUATED, TRAINED, Fault, Project, kill, states
 
 
 def at(owner: Any, name: str, call: int = 1) -> Fault:
@@ -87,8 +87,7 @@ def test_a_search_that_is_killed_keeps_its_trials_and_makes_up_for_the_lost_one(
     assert not (project.root / "metrics/hpo").exists()
     printed = project.run("hpo")
     assert "1 of 2 trials done" in printed
-    trials = (project.root / "metrics/hpo/trials.csv").read_text().splitlines()
-    assert [line.split(",")[2] for line in trials[1:]] == ["COMPLETE", "COMPLETE"]
+    assert states(project.root / "metrics/hpo/trials.csv") == ["COMPLETE", "COMPLETE"]
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,11 @@ def test_a_red_flag_is_printed_when_it_comes_up_and_once(
     arguments: TrainingArguments, capfd: pytest.CaptureFixture[str]
 ) -> None:
     printed = {}
-    for step in replay(HealthCallback(FACTS, PARAMS), trained(norms=[*[1.0] * 15, 5000.0, 1.0]), arguments):
+    for step in replay(HealthCallback(FACTS, PARAMS), trained(norms=[*[1.0] * 25, 5000.0, 1.0]), arguments):
         if out := capfd.readouterr().out:
             printed[step] = out
     assert printed == {
-        24: "epoch 2: red flag gradient_norm: the norm of the gradients is 1 in the median step, 5e+03 at most\n"
+        40: "epoch 2: red flag gradient_norm: the norm of the gradients is 1 in the median step, 5e+03 at most\n"
     }
 
 
