@@ -3,6 +3,7 @@
 pytest tests/corpora    # one folder of tests, which mirror src
 """
 
+import gc
 import importlib
 import os
 import signal
@@ -54,6 +55,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("same")
 
 SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """Trainer and statsmodels collect garbage in each run, which takes as long as it if all of torch is looked at."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 pytest tests/analysis/test_drift.py
 """
 
-import gc
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,14 +20,6 @@ from src.representations import Representations
 from tests.test_representations import ABOUT
 
 tests.__test__ = False  # type: ignore[attr-defined]  # it is no test
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """statsmodels collects garbage in each correction, which takes long if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 SHAPES = [(40, 5), (12, 12), (6, 30)]  # more examples than features, as many, fewer

@@ -1,7 +1,6 @@
 """Stages in processes of their own, on few rows and a small model, that a fault strikes at a chosen point."""
 
 import csv
-import gc
 import importlib
 import os
 import shutil
@@ -165,14 +164,6 @@ def copy(project: Project, folder: Path) -> Project:
     found = Project.__new__(Project)
     found.__dict__ |= project.__dict__ | {"root": folder / "project", "out": folder / "project"}
     return found
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,8 @@
 pytest tests/modeling/test_fit.py
 """
 
-import gc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,6 @@ JOINT = "+".join(TASKS)
 WALL_CLOCK = {"epoch_runtime", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
 SINCE_RESUMED = {"train_loss"}  # Trainer's mean over the steps of its own process
 Run = Callable[..., Fit]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

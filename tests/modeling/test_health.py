@@ -3,7 +3,6 @@
 pytest tests/modeling/test_health.py
 """
 
-import gc
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -227,7 +226,6 @@ def test_the_worst_status_is_that_of_the_run() -> None:
 def real(splits: dict[str, list[Example]]) -> Iterator[History]:
     """The history of a short training of `tiny` that goes well."""
     params = config.load(ROOT / "params.yaml").train.overridden({"epochs": 5, "batch_size": 8}, Path("options"))
-    gc.freeze()  # Trainer collects garbage at its end, which takes as long as the run if all of torch is looked at
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "config", lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **SMALL))
         set_seed(0)
@@ -235,7 +233,6 @@ def real(splits: dict[str, list[Example]]) -> Iterator[History]:
         made = checkpoint.create(Encoder(None), labels, splits["train"], params)
         data = [encode(made, splits[name]) for name in ("train", "validation")]
         yield fit(made, *data, params, learning_rate=4e-3, seed=0).history
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize("rule", RULES)

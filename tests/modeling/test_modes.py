@@ -3,8 +3,7 @@
 pytest tests/modeling/test_modes.py
 """
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from tests.modeling.conftest import ARCHITECTURES, Make, TrainParamsWith
 JOINT = "+".join(TASKS)
 EVERY_TASK = pytest.mark.parametrize("task", [*TASKS, JOINT])
 EVERY_ENCODER = pytest.mark.parametrize("encoder", [*ARCHITECTURES, None], ids=lambda name: name or "tiny")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 Begin = Callable[..., Begun]

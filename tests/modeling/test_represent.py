@@ -3,8 +3,6 @@
 pytest tests/modeling/test_represent.py
 """
 
-import gc
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,14 +25,6 @@ from tests.modeling.conftest import ARCHITECTURES, Make, TrainParamsWith
 
 Splits = dict[str, list[Example]]
 EVERY_ENCODER = pytest.mark.parametrize("encoder", [*ARCHITECTURES, None], ids=lambda name: name or "tiny")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def states(made: Checkpoint, examples: list[Example], batch_size: int = 4, task: str | None = None) -> np.ndarray:

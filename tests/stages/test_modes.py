@@ -3,9 +3,8 @@
 pytest tests/stages/test_modes.py
 """
 
-import gc
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from tests.conftest import Command, Ended, ParamsFile
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 SHORT = {"train.epochs": 1, "train.batch_size": 8, "train.learning_rate": 2e-3, "evaluate.bootstrap_samples": 10}
 Run = Callable[..., Ended]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,12 @@ pytest tests/stages/test_train.py
 """
 
 import csv
-import gc
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +50,6 @@ tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
 LiveCallback.on_save = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 run(train.main)
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Trainer collects garbage at the end of each run, which takes as long as the run if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,8 @@
 pytest tests/tools/test_drift.py
 """
 
-import gc
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +17,6 @@ from tests.test_representations import ABOUT
 from tests.tools.conftest import Tool
 
 BASE = np.random.default_rng(0).normal(size=(12, 3, 5)).astype(np.float32)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """statsmodels collects garbage in each correction, which takes long if all of torch is looked at."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
