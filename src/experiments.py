@@ -205,7 +205,10 @@ def _reason(log: Path | None) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     own = [line for line in lines if line and not line.startswith("ERROR:")]
     errors = [line for line in own if re.match(r"error:|[\w.]*(Error|Exception|Interrupt)\b", line)]
-    signals = [f"killed by signal {found[1]}" for line in lines if (found := re.search(r"exited with -(\d+)$", line))]
+    statuses = [int(found[1]) for line in lines if (found := re.search(r"exited with (-?\d+)$", line))]
+    signals = [
+        f"killed by signal {-i if i < 0 else i - 128}" for i in statuses if i < 0 or i > 128
+    ]  # 128 +: by a shell
     reasons = errors or signals or own or ["its log is empty"]
     return textwrap.shorten(reasons[-1], 200, placeholder=" …").rstrip(".")
 

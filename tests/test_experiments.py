@@ -35,8 +35,11 @@ def test_the_last_line_of_a_log_that_reads_like_an_error_is_the_reason(tmp_path:
     assert experiments._reason(log) == "torch.OutOfMemoryError: 3 GiB"
     log.write_text("Running stage\n 40%|##  \r 50%|##\nERROR: failed\n")
     assert experiments._reason(log) == "50%|##"
-    log.write_text("Running stage\n 40%|##\nERROR: failed to reproduce 'train': failed to run: x, exited with -9\n")
-    assert experiments._reason(log) == "killed by signal 9"
+    for status in ("-9", "137"):
+        log.write_text(
+            f"Running stage\nKilled\nERROR: failed to reproduce 'train': failed to run: x, exited with {status}\n"
+        )
+        assert experiments._reason(log) == "killed by signal 9"
     log.write_text("")
     assert experiments._reason(log) == "its log is empty"
     assert experiments._reason(tmp_path / "none") == "no log, so before its first stage"

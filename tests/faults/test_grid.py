@@ -127,7 +127,7 @@ def test_repro_makes_up_for_each_stage_that_was_killed_under_it_and_a_second_one
         kill(project, stage)
         said, _ = repro.communicate(timeout=120)
         assert repro.returncode == 255
-        assert "exited with -9" in said
+        assert "exited with -9" in said or "exited with 137" in said  # as its shell tells it
     sh("dvc repro", project)
     assert "up to date" in sh("dvc status", project)
     for path in ("data/prepared", "models/current", "metrics/train", "metrics/predictions", "metrics/plots"):
