@@ -1,5 +1,6 @@
 """Expected errors, and how a command ends with one: a single line and exit status 2, no traceback."""
 
+import gc
 import os
 import shutil
 import signal
@@ -45,6 +46,7 @@ def run(main: Callable[[], None]) -> None:
     SIGTERM, 141 for a closed pipe.
     """
     before = _heed(_raise)
+    gc.freeze()  # what has been imported stays; no search for garbage needs to look at it
     try:
         main()
         if sys.stdout:  # None where it was closed
@@ -69,6 +71,7 @@ def run(main: Callable[[], None]) -> None:
             _end(f"{error.strerror or _said(error)}{f': {error.filename}' if error.filename else ''}", 1)
         raise
     finally:
+        gc.freeze()  # as Python ends, it would search all that there is, only to free what the system frees anyway
         for number, handler in before.items():
             signal.signal(number, handler)
 
