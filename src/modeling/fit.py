@@ -1,13 +1,6 @@
-"""The one way to train: transformers' Trainer over the tasks of a checkpoint, the best epoch kept.
+"""The one way to train: what the parameters ask of transformers' Trainer, its run, and the best epoch kept of it."""
 
-Models are chosen by the mean of the tasks' primary metrics on validation, which `predict` and `score` compute as they
-do for the test splits. What a task leaves for validation to choose (a threshold) is chosen anew after every epoch, and
-the epoch is scored with it: that is what its saved model would score.
-"""
-
-import math
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,20 +10,18 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
-import transformers
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware, state, vocabulary
-from src.modeling.batches import Collator, Encoded, LikeLengths, features, parts_of
+from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.matcher import Matcher
-from src.modeling.predict import calibrate, decode, run
+from src.modeling.trainer import TasksTrainer
 from src.records import Example
-from src.tasks import validation_scores
 from src.tasks.loss import IGNORED
 
 OURS = ("eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from")  # or without effect
@@ -90,7 +81,7 @@ def fit(
     arguments = _arguments(params, setup, checkpoint.precision, learning_rate, seed, state_folder)
     rows = features(checkpoint, train)
     stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
-    trainer = _Trainer(
+    trainer = TasksTrainer(
         checkpoint,
         validation,
         params,
@@ -225,160 +216,3 @@ def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) ->
         balanced = counts.sum() / (len(labels) * np.maximum(counts, 1))
         weights[name] = torch.tensor(np.where(counts > 0, balanced, 1.0), dtype=torch.float32)
     return weights
-
-
-class DivergedError(UserError):
-    """A loss that is no number; `history` is that of the run up to it."""
-
-    def __init__(self, what: str, history: list[dict[str, float]]) -> None:
-        super().__init__(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
-        self.history = history
-
-
-class _Step:
-    """What an optimizer step needs to be begun anew: its batches so far, and the random numbers it began with."""
-
-    def __init__(self, number: int, parts: int = 1) -> None:
-        self.number = number
-        self.parts = parts
-        self.batches: list[Any] = []
-        self.random = (torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])
-
-    def restore_random(self) -> None:
-        cpu, gpus = self.random
-        torch.set_rng_state(cpu)
-        if gpus:
-            torch.cuda.set_rng_state_all(gpus)
-
-
-class _Trainer(transformers.Trainer):
-    """Trainer with the tasks' own losses, and with `predict` and `score` for evaluation."""
-
-    loss_is_scaled_for_ga = False  # the loss is a mean over its batch: Trainer divides by the accumulated batches
-
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        validation: Encoded,
-        params: TrainParams,
-        class_weights: Mapping[str, torch.Tensor],
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        self.checkpoint = checkpoint
-        self.validation = validation
-        self.params = params
-        self.class_weights = {name: weights.to(self.args.device) for name, weights in class_weights.items()}
-        self.step = _Step(-1)
-        self.clock = time.perf_counter()  # when the last epoch ended
-
-    @property
-    def seconds(self) -> float:
-        """How long training has taken; epochs are kept in the history, and so in the resume state."""
-        epochs = sum(entry.get("epoch_runtime", 0.0) for entry in self.state.log_history)
-        return epochs + time.perf_counter() - self.clock
-
-    @property
-    def parts(self) -> int:
-        """Into how many parts a batch is cut since memory ran out; kept in the history, and so in the resume state."""
-        return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> LikeLengths:
-        theirs = super()._get_train_sampler(train_dataset)
-        return LikeLengths(theirs.batch_size, lengths=theirs.lengths, generator=theirs.generator)
-
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
-        loss = self._within_memory(model, inputs)
-        if not torch.isfinite(loss):
-            step = self.state.global_step + 1
-            history = [*self.state.log_history, {"loss": loss.item(), "step": step}]
-            raise DivergedError(f"the loss is {loss.item()} at step {step}", history)
-        return loss
-
-    def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
-        """Adds up the gradients of a batch; where memory runs out, of smaller parts of it, from here on.
-
-        The optimizer step is begun anew then, with the random numbers that it began with: it does what it would have
-        done with parts of that size from its start.
-        """
-        if self.step.number != self.state.global_step:
-            parts = self.parts if self.step.number < 0 else self.step.parts
-            self.step = _Step(self.state.global_step, parts)
-        self.step.batches.append(inputs)
-        todo = [inputs]
-        while True:
-            try:
-                return [self._gradients(model, batch) for batch in todo][-1]
-            except RuntimeError as error:
-                if not hardware.is_out_of_memory(error):
-                    raise
-            self._cut_smaller()
-            model.zero_grad()
-            self.step.restore_random()
-            todo = self.step.batches
-
-    def _cut_smaller(self) -> None:
-        if self.step.parts >= self.args.per_device_train_batch_size:
-            raise UserError("memory ran out with one row at a time; lower train.max_length, or choose a smaller model")
-        self.step.parts *= 2
-        self.log({"micro_batches": self.step.parts})
-        hardware.free_memory()
-
-    def _gradients(self, model: Any, inputs: Any) -> torch.Tensor:
-        model.train()
-        whole = self._prepare_inputs(inputs)
-        rows = len(whole["input_ids"])
-        total = torch.zeros((), device=self.args.device)
-        for part in parts_of(whole, -(-rows // self.step.parts)):
-            with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part)
-            loss = loss.mean() * (len(part["input_ids"]) / rows) / self.current_gradient_accumulation_steps
-            self.accelerator.backward(loss)
-            total += loss.detach()
-        return total
-
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        targets = inputs["targets"]
-        logits = self.checkpoint.logits({name: value for name, value in inputs.items() if name != "targets"}, model)
-        loss = sum(
-            self.params.task_weights.get(task.name, 1.0)
-            * task.loss(
-                logits[task.name],
-                targets[task.name],
-                class_weights=self.class_weights.get(task.name),
-                label_smoothing=self.params.label_smoothing,
-                focal_gamma=self.params.focal_gamma,
-            )
-            for task in self.checkpoint.tasks
-        )
-        return (loss, logits) if return_outputs else loss
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        loss = self._validation_loss()
-        if not math.isfinite(loss):
-            history = [*self.state.log_history, {"eval_loss": loss, "step": self.state.global_step}]
-            raise DivergedError(f"the validation loss is {loss} after epoch {self.state.epoch:g}", history)
-        logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
-        chosen = calibrate(self.checkpoint, self.validation, logits)
-        scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
-        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | chosen).items()}
-        now = time.perf_counter()
-        self.log({**metrics, "epoch_runtime": now - self.clock})
-        self.clock = now
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
-        return metrics
-
-    @torch.no_grad()
-    def _validation_loss(self) -> float:
-        self.model.eval()
-        losses, rows = 0.0, 0
-        for batch in self.get_eval_dataloader():
-            inputs = self._prepare_inputs(batch)
-            size = len(inputs["input_ids"])
-            losses += self.compute_loss(self.model, inputs).item() * size
-            rows += size
-        self.model.train()
-        return losses / rows

@@ -32,11 +32,12 @@ from src.modeling.batches import encode
 from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
-from src.modeling.fit import DivergedError, Fit, check, fit
+from src.modeling.fit import Fit, check, fit
 from src.modeling.health import Facts, History
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict, ready
 from src.modeling.represent import representing
+from src.modeling.trainer import DivergedError
 from src.modeling.watch import CostCallback, HealthCallback
 from src.records import Example, read_examples
 from src.tasks import validation_scores

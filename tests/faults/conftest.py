@@ -16,7 +16,7 @@ import pytest
 from transformers import BertConfig
 
 from src.errors import run
-from src.modeling import fit, tiny
+from src.modeling import tiny, trainer
 from src.modeling.callbacks import LiveCallback
 from src.records import Example, write_examples
 from tests.project import ROOT, write_params
@@ -82,7 +82,7 @@ def killed_after(epoch: int, best: int | None = None) -> Callable[[], None]:
         LiveCallback.on_save = on_save  # type: ignore[method-assign]
         if best is not None:
             scores = iter([1.0 if number == best else 0.0 for number in range(1, 9)])
-            fit.validation_scores = lambda *_: dict.fromkeys(("primary", "f1_macro"), next(scores))
+            trainer.validation_scores = lambda *_: dict.fromkeys(("primary", "f1_macro"), next(scores))
 
     return patch
 

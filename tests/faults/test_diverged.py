@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from src.files import read_json
-from src.modeling import fit
+from src.modeling import trainer
 from tests.faults.conftest import Fault, Project
 
 
@@ -18,14 +18,14 @@ def loss_is(value: float, step: int) -> Fault:
     """Makes the loss of a step this value."""
 
     def patch() -> None:
-        original, calls = fit._Trainer.compute_loss, []
+        original, calls = trainer.TasksTrainer.compute_loss, []
 
         def poisoned(self: Any, model: Any, *arguments: Any, **options: Any) -> Any:
             loss = original(self, model, *arguments, **options)
             calls.extend([step] if model.training else [])
             return loss * value if model.training and len(calls) == step else loss
 
-        fit._Trainer.compute_loss = poisoned  # type: ignore[method-assign]
+        trainer.TasksTrainer.compute_loss = poisoned  # type: ignore[method-assign]
 
     return patch
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import transformers
 
-from src.modeling import fit, search
+from src.modeling import search, trainer
 from src.modeling.callbacks import LiveCallback
 from src.modeling.checkpoint import Checkpoint
 from src.stages import evaluate, prepare
@@ -35,10 +35,10 @@ def at(owner: Any, name: str, call: int = 1) -> Fault:
 
 
 POINTS: dict[str, tuple[Fault, list[str]]] = {  # what is left of each
-    "in the first epoch": (at(fit._Trainer, "compute_loss", 2), []),
+    "in the first epoch": (at(trainer.TasksTrainer, "compute_loss", 2), []),
     "while the first state is written": (at(transformers.Trainer, "_save_optimizer_and_scheduler"), ["checkpoint-3"]),
     "at the end of an epoch": (at(LiveCallback, "on_save"), ["checkpoint-3"]),
-    "in the second epoch": (at(fit._Trainer, "training_step", 5), ["checkpoint-3"]),
+    "in the second epoch": (at(trainer.TasksTrainer, "training_step", 5), ["checkpoint-3"]),
     "while a state is written over": (at(transformers.Trainer, "_save_rng_state", 2), ["checkpoint-3", "checkpoint-6"]),
     "while the model is saved": (at(transformers.PreTrainedTokenizerBase, "save_pretrained", 4), ...),
     "before the environment is written": (at(Checkpoint, "save"), ...),

@@ -17,8 +17,7 @@ from transformers import BertConfig, TrainerCallback, set_seed
 from src.analysis.scores import evaluate
 from src.config import TrainParams
 from src.errors import UserError
-from src.modeling import checkpoint, tiny
-from src.modeling import fit as fitting
+from src.modeling import checkpoint, tiny, trainer
 from src.modeling.batches import Collator, encode
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
@@ -97,7 +96,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], None]
 
     def make_up(values: Sequence[float]) -> None:
         coming = iter(values)
-        monkeypatch.setattr(fitting, "validation_scores", lambda *_: {"primary": next(coming)})
+        monkeypatch.setattr(trainer, "validation_scores", lambda *_: {"primary": next(coming)})
 
     return make_up
 

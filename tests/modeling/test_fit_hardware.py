@@ -12,8 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from src.errors import UserError
-from src.modeling import checkpoint, hardware
-from src.modeling import fit as fitting
+from src.modeling import checkpoint, hardware, trainer
 from src.modeling.batches import encode, parts_of
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import Fit, fit
@@ -46,7 +45,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
 
     def limit(rows: int, error: str = "host", first: int = 0) -> list[int]:
         seen: list[int] = []
-        compute = fitting._Trainer.compute_loss
+        compute = trainer.TasksTrainer.compute_loss
 
         def limited(self: Any, model: Any, inputs: Any, **options: Any) -> Any:
             loss = compute(self, model, inputs, **options)
@@ -57,7 +56,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
                     raise ERRORS[error]
             return loss
 
-        monkeypatch.setattr(fitting._Trainer, "compute_loss", limited)
+        monkeypatch.setattr(trainer.TasksTrainer, "compute_loss", limited)
         return seen
 
     return limit
@@ -144,7 +143,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(run: Run, make: Make, mon
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("shapes")
 
-    monkeypatch.setattr(fitting._Trainer, "compute_loss", broken)
+    monkeypatch.setattr(trainer.TasksTrainer, "compute_loss", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         run(make("cls"))
 
