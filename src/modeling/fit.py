@@ -15,7 +15,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
 from src.errors import UserError
-from src.modeling import hardware, state, vocabulary
+from src.modeling import dropout, hardware, state, vocabulary
 from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import EarlyStopping, Progress
 from src.modeling.checkpoint import Checkpoint
@@ -105,7 +105,10 @@ def fit(
         arguments.num_train_epochs = before.epoch  # it was killed between its last epoch and its end
     alike = arguments.optim in vocabulary.ELEMENTWISE
     try:
-        with vocabulary.trimmed(checkpoint, (train, validation)) if alike else nullcontext():
+        with (
+            dropout.quick(checkpoint.model),
+            vocabulary.trimmed(checkpoint, (train, validation)) if alike else nullcontext(),
+        ):
             trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         progress.close()
