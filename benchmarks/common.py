@@ -1,9 +1,11 @@
-"""What the benchmarks share: sentences of the idiom corpus, an encoder of BERT-base's size, the machine's load."""
+"""What the benchmarks share: sentences, an encoder of BERT-base's size, what a process takes, the machine's load."""
 
 from __future__ import annotations
 
 import csv
 import os
+import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,3 +57,17 @@ def base_sized(rows: list[Example], chosen: TrainParams) -> Checkpoint:
 def load() -> str:
     """What else the machine does, as it stands in a table."""
     return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def measure(command: list[str], folder: Path, **environment: str) -> tuple[float, float, float]:
+    """Runs a command in a folder; returns seconds, seconds of one core, and the most memory in MiB."""
+    with (folder / "messages").open("wb") as messages:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stdout=messages, stderr=messages
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit((folder / "messages").read_text(encoding="utf-8"))
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10

@@ -8,13 +8,10 @@ Training is of `tiny` for one epoch; evaluation is without resamples, whose numb
 
 import argparse
 import csv
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks import common
@@ -41,7 +38,7 @@ def main() -> None:
             for stage in arguments.stages:
                 options = f"{STAGES[stage]} --params params.yaml".split()
                 command = [sys.executable, "-m", f"src.stages.{stage}", *options]
-                seconds, busy, mib = _measure(command, Path(folder))
+                seconds, busy, mib = common.measure(command, Path(folder), PYTHONPATH=str(common.ROOT), DVC_ROOT=folder)
                 print(f"| {stage} | {rows} | {seconds:.1f} | {busy:.1f} | {mib:.0f} | {common.load()} |", flush=True)
 
 
@@ -63,19 +60,6 @@ def _corpus(folder: Path, times: int) -> int:
     write_yaml(folder / "params.yaml", params)
     write_yaml(folder / "best.yaml", {})
     return len(rows) * times
-
-
-def _measure(command: list[str], folder: Path) -> tuple[float, float, float]:
-    """Returns seconds, seconds of one core, and the most memory in MiB."""
-    environment = {**os.environ, "PYTHONPATH": str(common.ROOT), "DVC_ROOT": str(folder)}
-    with (folder / "messages").open("wb") as messages:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=messages, stderr=messages)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-    if status:
-        raise SystemExit((folder / "messages").read_text(encoding="utf-8"))
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10
 
 
 if __name__ == "__main__":

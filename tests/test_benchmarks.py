@@ -4,11 +4,14 @@ pytest tests/test_benchmarks.py
 """
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import common, growth, stock
+from benchmarks import common, growth, startup, stock
+from src.files import read_yaml
 from src.modeling import tiny
 from src.records import Example
 
@@ -32,3 +35,23 @@ def test_a_repeated_corpus_has_rows_of_equal_lengths_and_no_text_twice(tmp_path:
         texts = [row["sentence"] for row in csv.DictReader(file)]
     assert len(set(texts)) == 2 * len(set(texts[:640]))
     assert [len(text) for text in texts[:640]] == [len(text) for text in texts[640:]]
+
+
+def test_a_revision_is_prepared_for_one_epoch_and_its_own_train_stage_is_measured(tmp_path: Path) -> None:
+    inside = subprocess.run(["git", "rev-parse", "HEAD"], cwd=common.ROOT, capture_output=True)
+    if inside.returncode:
+        pytest.skip("the project lies in no Git repository, so there is no revision to unpack")
+    folder, command = startup._prepared("HEAD", tmp_path / "head")
+    assert command[:3] == [sys.executable, "-m", "src.stages.train"]
+    assert read_yaml(folder / "params.yaml")["train"]["epochs"] == 1
+    assert (folder / "data" / "prepared" / "train.jsonl").is_file()
+    assert (folder / "metrics" / "hpo" / "best.yaml").is_file()
+
+
+def test_a_command_that_fails_ends_the_measurement_with_what_it_said(tmp_path: Path) -> None:
+    seconds, busy, mib = common.measure([sys.executable, "-c", "print(1)"], tmp_path)
+    assert seconds > 0
+    assert busy > 0
+    assert mib > 1
+    with pytest.raises(SystemExit, match="no such thing"):
+        common.measure([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
