@@ -60,7 +60,11 @@ def load() -> str:
 
 
 def measure(command: list[str], folder: Path, **environment: str) -> tuple[float, float, float]:
-    """Runs a command in a folder; returns seconds, seconds of one core, and the most memory in MiB."""
+    """Runs a command in a folder; returns seconds, seconds of one core, and the most memory in MiB.
+
+    Raises:
+        SystemExit: the command failed, with what it said.
+    """
     with (folder / "messages").open("wb") as messages:
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -50,7 +50,7 @@ def main() -> None:
     flop = 2 * made.model.num_parameters(exclude_embeddings=True) * sub_words / len(rows)  # forward, per sentence
 
     print(
-        f"{hardware.describe()['device']}, {torch.get_num_threads()} threads, {made.precision}, "
+        f"{hardware.describe(hardware.device())['device']}, {torch.get_num_threads()} threads, {made.precision}, "
         f"{sub_words / len(rows):.1f} sub-words a sentence"
     )
     peaks = {name: _peak(hardware.DTYPES[name]) for name in (made.precision, "fp32")}

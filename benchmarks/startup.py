@@ -25,15 +25,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="each revision once per round")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        trees = {revision: _prepared(revision, Path(folder) / revision) for revision in (arguments.against, "HEAD")}
+        revisions = {"theirs": arguments.against, "ours": "HEAD"}
+        trees = {whose: _prepared(revision, Path(folder) / whose) for whose, revision in revisions.items()}
         for tree in trees.values():
             _train(tree)  # warm-up: compiled files of Python, the disk's cache
-        found = [{revision: _train(tree) for revision, tree in trees.items()} for _ in range(arguments.rounds)]
+        found = [{whose: _train(tree) for whose, tree in trees.items()} for _ in range(arguments.rounds)]
     print("| revision | seconds, every round | median | of one core | ratio |\n|---|---|---|---|---|")
-    for revision in trees:
-        seconds = [costs[revision][0] for costs in found]
-        busy = median(costs[revision][1] for costs in found)
-        ratio = median(costs[arguments.against][0] / costs[revision][0] for costs in found)
+    for whose, revision in revisions.items():
+        seconds = [costs[whose][0] for costs in found]
+        busy = median(costs[whose][1] for costs in found)
+        ratio = median(costs["theirs"][0] / costs[whose][0] for costs in found)
         every = " ".join(f"{one:.2f}" for one in seconds)
         print(f"| {revision} | {every} | {median(seconds):.2f} | {busy:.2f} | {ratio:.2f} |")
     print(common.load())

@@ -138,7 +138,8 @@ def _elsewhere(subject: Subject) -> str:
         return ""
     except ValidationError as error:
         raise UserError(f"{ENVIRONMENT} does not say device and setup; dvc repro train writes it") from error
-    here = _Environment.model_validate({**hardware.describe(), "setup": asdict(hardware.choose(subject.train_params))})
+    setup = hardware.choose(subject.train_params)
+    here = _Environment.model_validate({**hardware.describe(hardware.device(setup.device)), "setup": asdict(setup)})
     same = run.setup == here.setup and (here.setup.device == "cpu" or run.device == here.device)
     return "" if same else f"the run had {_spelt(run)}, here is {_spelt(here)}"
 

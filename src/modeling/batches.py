@@ -1,19 +1,24 @@
 """Examples as batches of tensors: tokenised once, padded to the longest of their batch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
+from src.errors import UserError
+from src.modeling import hardware
 from src.modeling.checkpoint import Checkpoint
 from src.records import Example
 from src.tasks.alignment import Encoding, tokenize
 from src.tasks.loss import IGNORED
 
+Output = TypeVar("Output")
+
+TOO_LARGE = "memory ran out with one row at a time; lower train.max_length, or choose a smaller model"
 SORTED = 8  # batches of rows, drawn at random, that are sorted by length: with more, batches are less of a mixture
 
 
@@ -84,16 +89,41 @@ class LikeLengths(LengthGroupedSampler):
 
 
 def longest_first(
-    inputs: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, batch_size: int, device: torch.device
-) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
-    """Yields inputs in batches of like length, each with its inputs' places in the sequence.
+    inputs: Sequence[Mapping[str, Any]],
+    tokenizer: PreTrainedTokenizerBase,
+    batch_size: int,
+    device: torch.device,
+    forward: Callable[[dict[str, torch.Tensor]], Output],
+) -> Iterator[tuple[list[int], Output]]:
+    """Runs inputs in batches of like length; yields their places in the sequence, and what came of them.
 
-    Shape: (B, T).
+    Where memory runs out, batches have half as many inputs from there on.
+
+    Args:
+        forward: what is done with a batch.
+
+    Shape: a batch (B, T).
+
+    Raises:
+        UserError: memory does not do for a single input.
     """
     order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        yield chosen, tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(device)
+    while order:
+        chosen = order[:batch_size]
+        batch = tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(device)
+        try:
+            output = forward(batch)
+        except RuntimeError as error:
+            if not hardware.is_out_of_memory(error):
+                raise
+            if len(chosen) == 1:
+                raise UserError(TOO_LARGE) from error
+        else:
+            yield chosen, output
+            order = order[batch_size:]
+            continue
+        batch_size = -(-len(chosen) // 2)
+        hardware.free_memory()
 
 
 def parts_of(batch: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:

@@ -74,7 +74,7 @@ class Checkpoint:
 
         Shape: inputs (B, T); values like the logits of each task.
         """
-        output = (model or self.model)(**inputs)
+        output = (self.model if model is None else model)(**inputs)  # a compiled one has no truth value
         per_task = type(output) is dict  # of a model of ours; those of transformers have classes for their outputs
         return output if per_task else {task.name: task.logits(output) for task in self.tasks}
 

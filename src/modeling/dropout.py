@@ -15,9 +15,9 @@ class _Quick(nn.Dropout):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p in (0, 1):
             return super().forward(values)
-        draws = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        draws = torch.randint(-(2**63), 2**63 - 1, (-(-values.numel() // 4),))  # torch.compile knows it, not random_
         levels = draws.view(torch.int16)[: values.numel()].view(values.shape)
-        kept = levels >= round(self.p * LEVELS) - LEVELS // 2  # levels begin at -LEVELS / 2
+        kept = levels >= min(round(self.p * LEVELS), LEVELS - 1) - LEVELS // 2  # levels begin at -LEVELS / 2
         return values * kept.to(values.dtype).div_(1 - self.p)
 
 

@@ -117,6 +117,7 @@ def fit(
     if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
         checkpoint.settings.update({name: scores[name] for name in checkpoint.settings if name in scores})
     seconds = trainer.seconds
+    micro_batch_size = -(-params.batch_size // trainer.parts)
     return Fit(
         primary=trainer.state.best_metric or 0.0,
         epoch=best["epoch"],
@@ -125,8 +126,8 @@ def fit(
         seconds=seconds,
         samples_per_second=len(rows) * (trainer.state.epoch or 0.0) / seconds,
         history=trainer.state.log_history,
-        micro_batch_size=-(-params.batch_size // trainer.parts),
-        gradient_accumulation_steps=params.gradient_accumulation_steps * trainer.parts,
+        micro_batch_size=micro_batch_size,
+        gradient_accumulation_steps=params.gradient_accumulation_steps * -(-params.batch_size // micro_batch_size),
     )
 
 

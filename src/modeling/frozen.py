@@ -106,8 +106,14 @@ def freeze(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainPara
         (encoder,) = parts.encoders(model).values()
         subwords = sum(len(row["input_ids"]) for row in inputs)
         states = States(subwords, encoder.config.hidden_size, model.dtype, params.cache_mib)
-        for chosen, batch in longest_first(inputs, checkpoint.tokenizer, params.batch_size, model.device):
-            states.add(batch, encoder(**batch).last_hidden_state)
+
+        def forward(batch: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+            return batch, encoder(**batch).last_hidden_state
+
+        for chosen, (batch, found) in longest_first(
+            inputs, checkpoint.tokenizer, params.batch_size, model.device, forward
+        ):
+            states.add(batch, found)
             if states.used == sum(len(inputs[i]["input_ids"]) for i in chosen):  # of the first batch
                 _check(checkpoint, model, batch, states)
     return states

@@ -123,8 +123,8 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def describe() -> dict[str, Any]:
-    """Names the machine and the versions that a result depends on."""
+def describe(device: torch.device) -> dict[str, Any]:
+    """Names the device and the versions that a result depends on."""
     import accelerate
     import transformers
 
@@ -134,7 +134,7 @@ def describe() -> dict[str, Any]:
         "transformers": transformers.__version__,
         "accelerate": accelerate.__version__,
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu_name(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else _cpu_name(),
     }
 
 
@@ -146,9 +146,9 @@ def _cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
-def peak_memory_mib() -> float:
-    """Returns the most memory that this process has held, in MiB: of the GPU where there is one, else of the host."""
-    if torch.cuda.is_available():
+def peak_memory_mib(device: torch.device) -> float:
+    """Returns the most memory that this process has held, in MiB: of the GPU or, on a CPU, of the host."""
+    if device.type == "cuda":
         return float(round(torch.cuda.max_memory_allocated() / 2**20, 1))
     if sys.platform == "linux":  # where ru_maxrss begins with that of the process which started this one
         status = Path("/proc/self/status").read_text(encoding="utf-8")
@@ -157,8 +157,8 @@ def peak_memory_mib() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
-def memory_mib() -> float:
-    """Returns the memory of the device that `peak_memory_mib` is measured on, in MiB."""
-    if torch.cuda.is_available():
+def memory_mib(device: torch.device) -> float:
+    """Returns the memory of the device, in MiB; a CPU has that of the host."""
+    if device.type == "cuda":
         return float(torch.cuda.get_device_properties(0).total_memory / 2**20)
     return float(psutil.virtual_memory().total / 2**20)

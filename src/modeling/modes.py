@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.config import TrainParams
-from src.modeling import frozen, lora, parts
+from src.modeling import frozen, hardware, lora, parts
 from src.modeling.batches import Encoded
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
@@ -48,6 +48,7 @@ def begin(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParam
     Raises:
         UserError: the mode cannot be used with this encoder.
     """
+    hardware.apply(hardware.choose(params))  # what runs the encoder here rounds as training does
     weights = sum(weights.numel() for weights in checkpoint.model.parameters())
     before_saving = MODES[params.mode](checkpoint, encoded, params)
     learning = sum(weights.numel() for weights in checkpoint.model.parameters() if weights.requires_grad)

@@ -60,9 +60,13 @@ def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:
     inputs = [window.inputs for windows in encoded.windows for window in windows]
     found: dict[str, dict[int, np.ndarray]] = {task.name: {} for task in checkpoint.tasks}
     with predicting(checkpoint) as model:
-        for chosen, batch in longest_first(inputs, checkpoint.tokenizer, batch_size, model.device):
-            for name, values in checkpoint.logits(batch, model).items():
-                found[name].update(zip(chosen, values.float().cpu().numpy(), strict=True))
+
+        def forward(batch: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+            return {name: values.float().cpu().numpy() for name, values in checkpoint.logits(batch, model).items()}
+
+        for chosen, logits in longest_first(inputs, checkpoint.tokenizer, batch_size, model.device, forward):
+            for name, values in logits.items():
+                found[name].update(zip(chosen, values, strict=True))
     return {name: [values[i] for i in range(len(inputs))] for name, values in found.items()}
 
 

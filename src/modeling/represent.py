@@ -118,8 +118,10 @@ class Extraction:
         was_training = self.encoder.training
         self.encoder.eval()
         with hardware.without_tf32():
-            for chosen, batch in longest_first(inputs, self.checkpoint.tokenizer, batch_size, self.encoder.device):
-                np.add.at(sums, samples[chosen], self._means(batch) * lengths[chosen, None, None])
+            for chosen, means in longest_first(
+                inputs, self.checkpoint.tokenizer, batch_size, self.encoder.device, self._means
+            ):
+                np.add.at(sums, samples[chosen], means * lengths[chosen, None, None])
                 np.add.at(counts, samples[chosen], lengths[chosen])
         self.encoder.train(was_training)
         states = (sums / counts[:, None, None]).astype(np.float32)

@@ -16,7 +16,7 @@ from transformers import Trainer
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import hardware
-from src.modeling.batches import Encoded, LikeLengths, parts_of
+from src.modeling.batches import TOO_LARGE, Encoded, LikeLengths, parts_of
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.predict import calibrate, decode, run
 from src.tasks import validation_scores
@@ -115,7 +115,7 @@ class TasksTrainer(Trainer):
 
     def _cut_smaller(self) -> None:
         if self.step.parts >= self.args.per_device_train_batch_size:
-            raise UserError("memory ran out with one row at a time; lower train.max_length, or choose a smaller model")
+            raise UserError(TOO_LARGE)
         self.step.parts *= 2
         self.log({"micro_batches": self.step.parts})
         hardware.free_memory()
@@ -172,8 +172,17 @@ class TasksTrainer(Trainer):
         losses, rows = 0.0, 0
         for batch in self.get_eval_dataloader():
             inputs = self._prepare_inputs(batch)
-            size = len(inputs["input_ids"])
-            losses += self.compute_loss(self.model, inputs).item() * size
-            rows += size
+            losses += self._sum_of_losses(inputs)
+            rows += len(inputs["input_ids"])
         self.model.train()
         return losses / rows
+
+    def _sum_of_losses(self, inputs: Any) -> float:
+        while True:
+            try:
+                parts = parts_of(inputs, -(-len(inputs["input_ids"]) // self.step.parts))
+                return sum(self.compute_loss(self.model, part).item() * len(part["input_ids"]) for part in parts)
+            except RuntimeError as error:
+                if not hardware.is_out_of_memory(error):
+                    raise
+            self._cut_smaller()

@@ -30,7 +30,7 @@ class CostCallback(TrainerCallback):
         seconds = time.perf_counter() - self.begun
         costs = {
             "samples_per_second": round(len(train_dataloader.dataset) / seconds, 3),
-            "peak_memory_mib": hardware.peak_memory_mib(),  # of the process so far
+            "peak_memory_mib": hardware.peak_memory_mib(args.device),  # of the process so far
         }
         state.log_history.append({**costs, "epoch": state.epoch, "step": state.global_step})
 

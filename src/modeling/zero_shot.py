@@ -16,7 +16,7 @@ from transformers import (
 
 from src.config import TrainParams
 from src.errors import UserError
-from src.modeling import checkpoint
+from src.modeling import checkpoint, hardware
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
 from src.modeling.matcher import Matcher
@@ -122,7 +122,8 @@ def _made(
             "the prompt; raise it, or shorten zero_shot.prompt in corpus.yaml"
         )
     tokenizer.model_max_length = max_length
-    return Checkpoint(model, tokenizer, {"cls": config.labels}, max_length)
+    precision = hardware.precision(params, model)
+    return Checkpoint(model, tokenizer, {"cls": config.labels}, max_length, precision=precision)
 
 
 def _spelt(tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], label_words: Mapping[str, Any]) -> dict[str, Any]:

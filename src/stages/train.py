@@ -154,8 +154,9 @@ def _measured(model: Checkpoint | Matcher, validation: Sequence[Example], chosen
         live.summary["best"] = {"primary": scores["primary"], "epoch": 0.0}
     for curve in ("train", "validation"):  # dvc.yaml names them; nothing was learnt, and they have no points
         write_lines(folder / "plots" / "metrics" / curve / "loss.tsv", ["step\tloss"])
+    precision = {"precision": model.precision} if isinstance(model, Checkpoint) else {}  # a list of idioms has none
     costs = {"trainable_share": 0.0, "steps": 0, "seconds": seconds, "samples_per_second": len(rows) / seconds}
-    return _Run(chosen, [{f"eval_{name}": value for name, value in scores.items()}], scores, 0.0, costs)
+    return _Run(chosen, [{f"eval_{name}": value for name, value in scores.items()}], scores, 0.0, precision | costs)
 
 
 def _live(folder: Path) -> Live:
@@ -202,13 +203,15 @@ def _write(
         done.before_saving(folder)
         model.save(folder)
         _card(model, params, done, arguments.data).save(folder / card.FILE)
-    peak = hardware.peak_memory_mib()
+    device = hardware.device(done.trained.device)
+    peak = hardware.peak_memory_mib(device)
     setup = asdict(hardware.choose(done.trained))
-    write_json(arguments.environment, {**hardware.describe(), "setup": setup, **done.costs, "peak_memory_mib": peak})
+    machine = hardware.describe(device)
+    write_json(arguments.environment, {**machine, "setup": setup, **done.costs, "peak_memory_mib": peak})
 
     facts = replace(
         watch.facts,
-        memory=peak / hardware.memory_mib(),
+        memory=peak / hardware.memory_mib(device),
         reload=reload.difference(
             model, arguments.model, validation[:PROBE], trust_remote_code=done.trained.trust_remote_code
         ),

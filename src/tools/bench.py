@@ -191,7 +191,7 @@ def measure(name: str, folder: Path, examples: Sequence[Example], arguments: arg
     batches = list(islice((example for _ in range(arguments.requests) for example in examples), arguments.requests))
     predict(model, batches[: arguments.batch_size], arguments.batch_size)  # the first batch chooses kernels anew
     seconds = latency.seconds(lambda: predict(model, batches, arguments.batch_size))
-    peak = hardware.peak_memory_mib()
+    peak = hardware.peak_memory_mib(hardware.device())
     encoded = encode(model, examples)
     compared = encode(model, examples[:COMPARED])
     return Measured(
@@ -214,7 +214,7 @@ def _report(
     return {
         "model": str(arguments.model),
         "files_mib": _files_mib(arguments.model),
-        "hardware": hardware.describe() | {"threads": torch.get_num_threads()},
+        "hardware": hardware.describe(hardware.device()) | {"threads": torch.get_num_threads()},
         "requests": arguments.requests,
         "warm_up": arguments.warm_up,
         "batch_size": arguments.batch_size,

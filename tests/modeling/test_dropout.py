@@ -13,7 +13,7 @@ from src.modeling.fit import fit
 from src.records import Example
 from tests.modeling.conftest import Make, TrainParamsWith
 
-SHAPE = (50, 40, 101)  # 202,000 elements, no multiple of four
+SHAPE = (51, 41, 101)  # 211,191 elements, no multiple of four
 
 
 def dropped(module: nn.Module, values: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -76,6 +76,28 @@ def test_a_model_has_the_dropout_of_torch_before_and_after_a_training_and_quick_
     fit(made, *data, train_params(epochs=1), learning_rate=1e-3, seed=0)
     assert calls
     assert {type(module) for module in made.model.modules() if isinstance(module, nn.Dropout)} == {nn.Dropout}
+
+
+class Other(nn.Dropout):
+    """A dropout of somebody else's, which does what it likes."""
+
+
+def test_a_p_next_to_one_drops_nearly_all() -> None:
+    assert (dropped(nn.Dropout(0.999995), torch.ones(SHAPE)) == 0).float().mean() > 0.999
+
+
+@pytest.mark.parametrize(("module", "device"), [(nn.Dropout(0.1), "meta"), (Other(0.1), "cpu")])
+def test_other_devices_and_other_kinds_of_dropout_are_left_alone(module: nn.Module, device: str) -> None:
+    kind = type(module)
+    with dropout.quick(nn.ModuleList([module, nn.Linear(1, 1, device=device)])):
+        assert type(module) is kind
+
+
+def test_torch_compile_knows_all_of_it() -> None:
+    module = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1))
+    with dropout.quick(module):
+        explained = torch._dynamo.explain(module)(torch.ones(3, 2))
+    assert explained.graph_break_count == 0
 
 
 def test_an_error_leaves_the_dropout_of_torch() -> None:
