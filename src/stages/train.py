@@ -13,12 +13,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dvclive import Live
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from huggingface_hub import ModelCard
 from transformers.utils import logging
 
@@ -85,8 +86,7 @@ def main() -> None:
     encoded = encode(model, train), encode(model, validation)
     begun = modes.begin(model, encoded, chosen)
     learning_rate = modes.learning_rate(chosen, encoder)
-    lock = Path(tempfile.gettempdir()) / f"{state.name}.lock"
-    with FileLock(lock):  # an equal run, of another experiment, waits until this one has done with the state
+    with _alone(state):
         with _live(arguments.live) as live:
             try:
                 result = fit(
@@ -105,6 +105,16 @@ def main() -> None:
         trained = chosen.model_copy(update={"learning_rate": learning_rate, "precision": model.precision})
         _write(model, _learnt(result, begun, trained), watch, params, validation, arguments)
         shutil.rmtree(state, ignore_errors=True)  # not where a red flag fails the stage: it may yet be judged otherwise
+
+
+def _alone(state: Path) -> AbstractContextManager[Any]:
+    """Waits until no equal run, of another experiment, works with the state; says so."""
+    lock = FileLock(Path(tempfile.gettempdir()) / f"{digest(str(state.resolve()), [])}.lock")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print("an equal run trains already; this one waits until that has ended", flush=True)
+        return lock.acquire()
 
 
 @dataclass(frozen=True)

@@ -126,9 +126,11 @@ def _alone(what: Callable[..., Any], *arguments: object) -> Any:
             return process.submit(what, *arguments).result()
         except BrokenProcessPool as error:
             raise UserError("its process was killed, as where memory runs out; try a smaller --batch-size") from error
-        finally:
-            for child in multiprocessing.active_children():  # else one that is still at work is waited for
-                child.terminate()
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C, SIGTERM: else a child that is still at work is waited for
+                for child in multiprocessing.active_children():
+                    child.terminate()
+            raise
 
 
 def _examples(file: Path | None, data: Path) -> list[Example]:

@@ -16,7 +16,7 @@ from src.tasks import TASKS
 from tests.checks.conftest import SMALL
 from tests.conftest import ParamsFile
 
-CHANGES = {"train.learning_rate": 3e-3, "train.mode": "lora", "train.lora.r": 4}  # modes are passed over
+CHANGES = {"train.learning_rate": 5e-3, "train.mode": "lora", "train.lora.r": 4}  # modes are passed over
 
 
 @pytest.fixture(autouse=True)

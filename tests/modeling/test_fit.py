@@ -420,6 +420,13 @@ def test_a_trainer_argument_that_transformers_does_not_take_is_refused_with_its_
         run(make("cls"), train_params(trainer=trainer))
 
 
+def test_a_model_may_be_compiled(make: Make, splits: dict[str, list[Example]], train_params: TrainParamsWith) -> None:
+    made = make("cls")
+    data = [encode(made, rows) for rows in (splits["train"][:8], splits["validation"][:8])]
+    compiled = {"torch_compile": True, "torch_compile_backend": "eager"}
+    assert fit(made, *data, train_params(epochs=1, trainer=compiled), learning_rate=1e-3, seed=0).steps == 1
+
+
 def test_other_trainer_arguments_are_passed_through(
     run: Run, make: Make, train_params: TrainParamsWith, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from src.errors import UserError
-from src.modeling import checkpoint, hardware, trainer
+from src.modeling import checkpoint, hardware, modes, trainer
 from src.modeling.batches import encode, parts_of
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import Fit, fit
@@ -86,6 +86,86 @@ def test_where_memory_runs_out_parts_are_smaller_and_the_effective_batch_stays(
     assert seen == [8, 8, 8, 8, 8, 4] + [2] * 12
     assert result.steps == 2
     assert (result.micro_batch_size, result.gradient_accumulation_steps) == (2, 12)
+
+
+@pytest.mark.parametrize("batch_size", [8, 12])
+def test_what_is_recorded_is_the_rows_of_a_part_and_the_parts_of_a_batch(
+    batch_size: int, run: Run, make: Make, memory: Callable[..., list[int]]
+) -> None:
+    memory(2)
+    result = run(make("cls"), batch_size=batch_size, epochs=1)
+    assert (result.micro_batch_size, result.gradient_accumulation_steps) == (2, batch_size // 2)
+
+
+def without_room(made: Checkpoint, rows: int) -> list[int]:
+    """Lets memory run out where more than so many rows are in an encoder that does not learn; returns those of each."""
+    seen: list[int] = []
+
+    def limited(module: torch.nn.Module, args: Any, inputs: Any) -> None:
+        if not module.training:
+            seen.append(len(args[0] if args else inputs["input_ids"]))
+            if seen[-1] > rows:
+                raise ERRORS["host"]
+
+    made.model.base_model.register_forward_pre_hook(limited, with_kwargs=True)
+    return seen
+
+
+def test_where_memory_runs_out_in_prediction_batches_are_smaller_and_all_rows_are_there(
+    make: Make, splits: dict[str, list[Example]]
+) -> None:
+    made = make("cls+span")
+    expected = predict(made, splits["test"][:11], 11)
+    seen = without_room(made, 3)
+    found = predict(made, splits["test"][:11], 11)
+    assert seen == [11, 6, 3, 3, 3, 2]
+    assert [(row.id, row.predicted) for row in found] == [(row.id, row.predicted) for row in expected]
+
+
+def test_where_memory_runs_out_in_validation_it_goes_on_in_parts_and_so_does_training(run: Run, make: Make) -> None:
+    expected = run(make("cls"), "whole", epochs=1)
+    made = make("cls")
+    seen = without_room(made, 4)
+    result = run(made, epochs=1)
+    assert max(seen) == 8
+    assert (result.micro_batch_size, result.gradient_accumulation_steps) == (4, 2)
+    assert result.scores["loss"] == pytest.approx(expected.scores["loss"], abs=1e-5)
+
+
+def test_where_memory_runs_out_for_frozen_states_they_are_those_of_the_whole(
+    make: Make, splits: dict[str, list[Example]], train_params: TrainParamsWith
+) -> None:
+    found = []
+    for rows in (8, 3):
+        made = make("cls")
+        without_room(made, rows)
+        encoded = [encode(made, splits["validation"][:24])]
+        modes.begin(made, encoded, train_params(mode="frozen"))
+        found.append([row.probabilities for row in predict(made, splits["validation"][:24], 8)])
+    for one, other in zip(*found, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_a_row_that_is_too_large_to_predict_is_refused_with_one_line(
+    make: Make, splits: dict[str, list[Example]]
+) -> None:
+    made = make("cls")
+    without_room(made, 0)
+    with pytest.raises(UserError, match=r"one row at a time.*train\.max_length"):
+        predict(made, splits["test"][:3], 2)
+
+
+def test_what_runs_before_training_runs_as_training_does(
+    make: Make, splits: dict[str, list[Example]], train_params: TrainParamsWith
+) -> None:
+    """The states of mode frozen among it: other threads round otherwise."""
+    before, made, seen = torch.get_num_threads(), make("cls"), []
+    made.model.base_model.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    try:
+        modes.begin(made, [encode(made, splits["test"][:4])], train_params(mode="frozen", threads=before + 1))
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {before + 1}
 
 
 def test_parts_give_the_gradients_of_the_whole(run: Run, make: Make, memory: Callable[..., list[int]]) -> None:

@@ -14,6 +14,8 @@ from src.errors import UserError
 from src.modeling import hardware
 from tests.modeling.conftest import TrainParamsWith
 
+CPU = torch.device("cpu")
+
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *, gpu: bool, bf16: bool = False) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
@@ -139,23 +141,30 @@ def test_the_device_is_the_gpu_where_there_is_one(gpu: bool, kind: str, monkeypa
 @pytest.mark.parametrize("gpu", [True, False])
 def test_a_description_names_versions_and_device_and_is_json(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpu=gpu)
-    described = json.loads(json.dumps(hardware.describe()))
+    described = json.loads(json.dumps(hardware.describe(hardware.device())))
     assert described.keys() == {"python", "torch", "transformers", "accelerate", "platform", "device"}
     assert described["torch"] == torch.__version__
     assert (described["device"] == "Pretended GPU") is gpu
     assert all(described.values())
 
 
-def test_peak_memory_is_that_of_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peak_memory_is_that_of_the_gpu_where_it_is_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpu=True)
-    assert hardware.peak_memory_mib() == 3.0
+    assert hardware.peak_memory_mib(torch.device("cuda")) == 3.0
+
+
+def test_a_run_on_the_cpu_of_a_machine_with_a_gpu_has_the_figures_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, gpu=True)
+    assert hardware.describe(CPU)["device"] != "Pretended GPU"
+    assert hardware.peak_memory_mib(CPU) > 10
+    assert hardware.memory_mib(CPU) > 100
 
 
 def test_peak_memory_of_a_host_is_in_mib_and_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpu=False)
-    before = hardware.peak_memory_mib()
+    before = hardware.peak_memory_mib(CPU)
     held = torch.ones(50 * 2**20 // 4)  # 50 MiB
-    after = hardware.peak_memory_mib()
+    after = hardware.peak_memory_mib(CPU)
     assert 100 < before <= after < 2**20  # torch alone needs more than 100 MiB, and no machine here has a TiB
     assert held.sum() > 0
 
@@ -167,7 +176,7 @@ def test_peak_memory_knows_the_unit_of_the_system(
     pretend(monkeypatch, gpu=False)
     monkeypatch.setattr(hardware.sys, "platform", system)
     monkeypatch.setattr(hardware.resource, "getrusage", lambda _: type("Usage", (), {"ru_maxrss": 2048}))
-    assert hardware.peak_memory_mib() == pytest.approx(expected, abs=0.06)
+    assert hardware.peak_memory_mib(CPU) == pytest.approx(expected, abs=0.06)
 
 
 @pytest.mark.skipif(hardware.sys.platform != "linux", reason="/proc is Linux's")
@@ -175,4 +184,4 @@ def test_peak_memory_is_not_that_of_the_process_which_started_this_one(monkeypat
     """The kernel hands ru_maxrss down to the processes that one starts."""
     pretend(monkeypatch, gpu=False)
     monkeypatch.setattr(hardware.resource, "getrusage", lambda _: type("Usage", (), {"ru_maxrss": 2**40}))
-    assert 10 < hardware.peak_memory_mib() < 2**20
+    assert 10 < hardware.peak_memory_mib(CPU) < 2**20

@@ -319,6 +319,32 @@ def test_the_embeddings_and_the_first_layers_do_not_learn(
     assert all(value.requires_grad for head in parts.heads(made.model).values() for value in head.parameters())
 
 
+def test_first_layers_are_frozen_in_each_of_several_encoders(make: Make, begin: Begin) -> None:
+    made = make("cls+span", separate_encoders=True)
+    begin(made, freeze_layers=1)
+    assert len(parts.encoders(made.model)) == 2
+    for encoder in parts.encoders(made.model).values():
+        kept = {name for name, value in encoder.named_parameters() if not value.requires_grad}
+        first = {name for name, _ in encoder.named_parameters() if name.startswith(("embeddings.", "encoder.layer.0."))}
+        assert kept == first
+
+
+def test_each_of_several_encoders_is_adapted_and_merged(
+    make: Make, trained: Run, splits: dict[str, list[Example]]
+) -> None:
+    made = make("cls+span", separate_encoders=True)
+    encoders = dict(parts.encoders(made.model))
+    before = {name: {key: value.clone() for key, value in one.state_dict().items()} for name, one in encoders.items()}
+    begun, _ = trained(made, mode="lora", epochs=1)
+    unmerged = logits(made, splits["validation"])
+    begun.before_saving(Path())
+    assert farthest(made, splits["validation"], unmerged) < 1e-5
+    for name, encoder in parts.encoders(made.model).items():
+        changed = {key for key, value in encoder.state_dict().items() if not torch.equal(value, before[name][key])}
+        assert len(changed) == 4  # queries and values of two layers
+        assert all(key.endswith(("query.weight", "value.weight")) for key in changed)
+
+
 def test_frozen_layers_stay_as_they_are(make: Make, trained: Run) -> None:
     made = make("cls")
     before = weights(made)

@@ -143,6 +143,18 @@ def test_what_is_loaded_predicts_what_was_saved(
     assert predict(loaded, examples, 4) == predict(made, examples, 4)
 
 
+@pytest.mark.parametrize("with_head", [True, False])
+def test_the_precision_is_the_one_that_is_set(
+    with_head: bool, create: Create, without_head: Callable[[str], Path], splits: dict[str, list[Example]]
+) -> None:
+    model = "bert" if with_head else without_head("bert")
+    full, half = create("cls", model), create("cls", model, precision="bf16")
+    assert (full.precision, half.precision) == ("fp32", "bf16")
+    for row, other in zip(predict(full, splits["test"], 8), predict(half, splits["test"], 8), strict=True):
+        assert row.probabilities != other.probabilities
+        assert row.probabilities == pytest.approx(other.probabilities, abs=0.02)
+
+
 def test_spans_are_the_canonical_idioms_of_the_corpus(
     create: Create, prepared: Path, splits: dict[str, list[Example]]
 ) -> None:
@@ -170,6 +182,7 @@ def test_nothing_is_read_of_the_gold(create: Create, splits: dict[str, list[Exam
         ("cls", "bert", {"label_words": LABEL_WORDS | {"words": {"Literal": ["של"], "Figurative": ["漢"]}}},
          ["'Figurative'", "'漢'", "corpus.yaml"]),
         ("cls", "bert", {"max_length": 12}, ["train.max_length: 12", "zero_shot.prompt"]),
+        ("cls", "bert", {"precision": "fp16", "device": "cpu"}, ["train.precision: fp16", "GPU"]),
         ("span", None, {"idioms": []}, ["canonical_idioms", "corpus.yaml"]),
         ("evidence", "bert", {}, ["task: cls or task: span", "evidence"]),
         ("cls+span", "bert", {}, ["task: cls or task: span", "cls+span"]),

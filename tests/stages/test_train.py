@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from src.modeling.callbacks import LiveCallback
 from src.modeling.health import RULES
 from src.modeling.predict import predict
 from src.records import Example, read_examples, write_examples
+from src.stages import train as stage
 from src.tasks import validation_scores
 from tests.conftest import ROOT, Ended, ParamsFile, Stage
 from tests.rows import LABELS
@@ -441,3 +443,23 @@ def test_a_model_that_was_there_stays_until_the_new_one_is_whole(train: Train) -
     after = train.written()
     assert after.keys() == before.keys()
     assert after["models/current/model.safetensors"] != before["models/current/model.safetensors"]
+
+
+def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def enter() -> str:
+        with stage._alone(tmp_path / "state"):
+            return "entered"
+
+    with ThreadPoolExecutor(1) as other:
+        with stage._alone(tmp_path / "state"):
+            waiting = other.submit(enter)
+            said = ""
+            while not said:
+                assert not waiting.done()
+                said = capfd.readouterr().out
+            with stage._alone(tmp_path / "another"):
+                assert capfd.readouterr().out == ""
+        assert waiting.result(timeout=20) == "entered"
+    assert said == "an equal run trains already; this one waits until that has ended\n"

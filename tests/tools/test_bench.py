@@ -61,7 +61,7 @@ def test_each_variant_is_measured_and_what_the_model_lacks_is_named(
     assert found["variants"]["bf16"]["size_mib"] == pytest.approx(found["variants"]["fp32"]["size_mib"] / 2, rel=0.05)
     assert found["texts"] == len(splits["validation"])
     assert 3 <= found["sub_words"]["median"] <= found["sub_words"]["p95"] <= found["sub_words"]["most"] <= 64
-    assert found["hardware"]["device"] == hardware.describe()["device"]
+    assert found["hardware"]["device"] == hardware.describe(hardware.device())["device"]
     assert (found["requests"], found["warm_up"], found["batch_size"]) == (4, 1, 2)
 
 
