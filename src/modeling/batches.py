@@ -100,7 +100,7 @@ def longest_first(
     Where memory runs out, batches have half as many inputs from there on.
 
     Args:
-        forward: what is done with a batch.
+        forward: what is done with a batch; what it returns is better not on a GPU, for it is held during the next.
 
     Shape: a batch (B, T).
 
@@ -108,8 +108,9 @@ def longest_first(
         UserError: memory does not do for a single input.
     """
     order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
-    while order:
-        chosen = order[:batch_size]
+    done = 0
+    while done < len(order):
+        chosen = order[done : done + batch_size]
         batch = tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(device)
         try:
             output = forward(batch)
@@ -120,7 +121,7 @@ def longest_first(
                 raise UserError(TOO_LARGE) from error
         else:
             yield chosen, output
-            order = order[batch_size:]
+            done += len(chosen)
             continue
         batch_size = -(-len(chosen) // 2)
         hardware.free_memory()

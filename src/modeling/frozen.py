@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from src.modeling.checkpoint import Checkpoint
 from src.modeling.predict import predicting
 
 MIB = 2**20
+CHECKED = 2  # inputs on which it is seen that a head looks at nothing but these states
 NEAR = 0.01  # in other batches a GPU rounds otherwise; a head that sees other states is far off
 
 
@@ -103,24 +105,29 @@ def freeze(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainPara
     checkpoint.model.to(hardware.device(params.device))
     inputs = [window.inputs for part in encoded for windows in part.windows for window in windows]
     with predicting(checkpoint) as model:
-        (encoder,) = parts.encoders(model).values()
-        subwords = sum(len(row["input_ids"]) for row in inputs)
-        states = States(subwords, encoder.config.hidden_size, model.dtype, params.cache_mib)
+        _check(checkpoint, model, inputs[:CHECKED])
+        return _states(checkpoint, model, inputs, params.batch_size, params.cache_mib)
 
-        def forward(batch: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-            return batch, encoder(**batch).last_hidden_state
 
-        for chosen, (batch, found) in longest_first(
-            inputs, checkpoint.tokenizer, params.batch_size, model.device, forward
-        ):
-            states.add(batch, found)
-            if states.used == sum(len(inputs[i]["input_ids"]) for i in chosen):  # of the first batch
-                _check(checkpoint, model, batch, states)
+def _states(
+    checkpoint: Checkpoint, model: PreTrainedModel, inputs: Sequence[Mapping[str, Any]], batch_size: int, memory: int
+) -> States:
+    (encoder,) = parts.encoders(model).values()
+    subwords = sum(len(row["input_ids"]) for row in inputs)
+    states = States(subwords, encoder.config.hidden_size, model.dtype, memory)
+
+    def forward(batch: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        return batch, encoder(**batch).last_hidden_state.cpu()
+
+    for _, found in longest_first(inputs, checkpoint.tokenizer, batch_size, model.device, forward):
+        states.add(*found)
     return states
 
 
-def _check(checkpoint: Checkpoint, model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], states: States) -> None:
+def _check(checkpoint: Checkpoint, model: PreTrainedModel, few: Sequence[Mapping[str, Any]]) -> None:
     (encoder,) = parts.encoders(model).values()
+    states = _states(checkpoint, model, few, CHECKED, memory=sys.maxsize)
+    inputs = checkpoint.tokenizer.pad(list(few), return_tensors="pt").to(model.device)
     whole = checkpoint.logits(inputs, model)
     with parts.replaced(encoder, Cache(encoder, states).forward):
         found = checkpoint.logits(inputs, model)

@@ -22,7 +22,7 @@ from tests.modeling.conftest import Make, TrainParamsWith
 
 ERRORS = {
     "GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
-    "host": RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"),
+    "host": RuntimeError("[enforce fail at alloc_cpu.cpp] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
 }
 Run = Callable[..., Fit]
 

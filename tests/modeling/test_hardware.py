@@ -132,6 +132,12 @@ def test_errors_of_memory_are_told_from_others(error: RuntimeError, expected: bo
     assert hardware.is_out_of_memory(error) is expected
 
 
+def test_the_error_that_torch_raises_where_the_host_has_no_such_memory_is_one_of_memory() -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(2**46)
+    assert hardware.is_out_of_memory(error.value)
+
+
 @pytest.mark.parametrize(("gpu", "kind"), [(True, "cuda"), (False, "cpu")])
 def test_the_device_is_the_gpu_where_there_is_one(gpu: bool, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpu=gpu)

@@ -164,7 +164,7 @@ def test_the_encoder_runs_once_over_each_input(
         made.model.base_model.encoder, "forward", lambda *a, **k: seen.append(len(a[0])) or attend(*a, **k)
     )
     trained(made, mode="frozen", epochs=3)
-    assert sum(seen) == 24 + len(splits["validation"]) + 8  # and once more over a batch, to compare
+    assert sum(seen) == 24 + len(splits["validation"]) + 2 * frozen.CHECKED  # of these states and logits, to compare
 
 
 def test_a_head_that_sees_more_than_the_last_states_is_refused(

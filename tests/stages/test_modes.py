@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
 from src.files import read_json, write_json
-from src.modeling import tiny
+from src.modeling import checkpoint, tiny
 from src.records import Example, read_predictions, write_examples
 from tests.conftest import Command, Ended, ParamsFile
 
@@ -141,6 +143,17 @@ def test_zero_shot_spans_are_those_of_the_baseline_in_all_that_follows(
     said = command("tools.predict", "כולם ישבו על הגדר בוויכוח הזה")
     assert said.out.splitlines()[1].strip() == "span: ישבו על הגדר (IDIOM)"
     assert command("tools.score", "metrics/predictions").status == 0
+
+
+def test_zero_shot_labels_are_predicted_in_the_precision_that_is_set_and_weights_are_saved_as_they_were(
+    train: Run,
+) -> None:
+    assert train({"task": "cls", "train.mode": "zero_shot", "train.precision": "bf16"}).status == 0
+    assert read_json(Path("models/environment.json"))["precision"] == "bf16"
+    assert checkpoint.load(Path("models/current")).precision == "bf16"
+    dtypes = {value.dtype for value in load_file("models/current/model.safetensors").values()}
+    assert torch.float32 in dtypes
+    assert torch.bfloat16 not in dtypes
 
 
 def test_zero_shot_labels_come_with_probabilities_in_all_that_follows(
