@@ -456,9 +456,9 @@ def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_fo
         with stage._alone(tmp_path / "state"):
             waiting = other.submit(enter)
             said = ""
-            while not said:
+            while not said.endswith("\n"):
                 assert not waiting.done()
-                said = capfd.readouterr().out
+                said += capfd.readouterr().out
             with stage._alone(tmp_path / "another"):
                 assert capfd.readouterr().out == ""
         assert waiting.result(timeout=20) == "entered"
