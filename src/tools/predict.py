@@ -59,6 +59,8 @@ def main() -> None:
         raise UserError(f"--out {arguments.out} is the file that is read; name another")
     if arguments.batch_size < 1:
         raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
+    if not all(text.strip() for text in arguments.texts):
+        raise UserError("one of the texts is empty; give each text its words, in quotes")
     if arguments.out and not arguments.file:
         raise UserError("--out needs --file; texts are answered on standard output: --json > FILE")
 

@@ -197,7 +197,7 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "a.csv", "--encoding", "utf-9"], "unknown encoding 'utf-9'"),
         (["--file", "data"], "data is a folder; a file is expected"),
         (["--batch-size", "0", "words"], "--batch-size is 0; it must be 1 or more"),
-        ([" "], "there is nothing to predict"),
+        (["words", " "], "one of the texts is empty"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -237,6 +237,13 @@ def test_a_line_that_is_not_utf8_is_left_out_and_named(
     ended = tool("predict", "--model", models["cls"], "--json")
     assert [row["id"] for row in rows_of(ended.out)] == ["1", "3"]
     assert "left out: line 2 is not UTF-8" in ended.err
+
+
+def test_lines_without_words_are_no_texts(models: dict[str, Path], tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n  \n"))
+    ended = tool("predict", "--model", models["cls"])
+    assert ended.status == 2
+    assert ended.err.startswith("error: there is nothing to predict")
 
 
 def test_texts_are_in_one_unicode_form(models: dict[str, Path], tool: Tool) -> None:
