@@ -12,6 +12,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -446,8 +447,11 @@ def test_a_model_that_was_there_stays_until_the_new_one_is_whole(train: Train) -
 
 
 def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_folder(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said: SimpleQueue[str] = SimpleQueue()
+    monkeypatch.setattr(stage, "print", lambda text, flush: said.put(text), raising=False)
+
     def enter() -> str:
         with stage._alone(tmp_path / "state"):
             return "entered"
@@ -455,11 +459,8 @@ def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_fo
     with ThreadPoolExecutor(1) as other:
         with stage._alone(tmp_path / "state"):
             waiting = other.submit(enter)
-            said = ""
-            while not said.endswith("\n"):
-                assert not waiting.done()
-                said += capfd.readouterr().out
+            assert said.get(timeout=20) == "an equal run trains already; this one waits until that has ended"
             with stage._alone(tmp_path / "another"):
-                assert capfd.readouterr().out == ""
+                assert said.empty()
+            assert not waiting.done()
         assert waiting.result(timeout=20) == "entered"
-    assert said == "an equal run trains already; this one waits until that has ended\n"
