@@ -3,7 +3,7 @@
     python -m benchmarks.growth
     python -m benchmarks.growth --stages prepare --times 1 4 16 256
 
-Training is of `tiny` for one epoch; evaluation is without resamples, whose number does not depend on the rows.
+Training is of `tiny` for one epoch; all else is as params.yaml says.
 """
 
 import argparse

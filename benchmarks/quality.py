@@ -1,6 +1,7 @@
 """What speed costs in quality: tiny on the idiom corpus, our way and the stock way, over seeds; test and unseen F1.
 
     python -m benchmarks.quality --data data/prepared --seeds 1 2 3 4 5 --epochs 8
+    python -m benchmarks.quality --data data/prepared --seeds 1 2 3 4 5 --epochs 8 --ways ours --precision bf16
 
 `data` is what prepare wrote of hebrew_idioms. The stock way: inputs padded to 128, no groups of equal length, fp32.
 """
@@ -31,15 +32,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--precision", default="auto", help="of our way: auto (fp32 for tiny), fp32 or bf16")
     arguments = parser.parse_args()
     rows = {name: read_examples(arguments.data / f"{name}.jsonl") for name in ("train", "validation", *SPLITS)}
-    params = common.params(epochs=arguments.epochs)
-    found: dict[str, list[dict[str, float]]] = {"ours": [], "stock": []}
+    params = common.params(epochs=arguments.epochs, precision=arguments.precision)
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in arguments.ways}
     for seed in arguments.seeds:
-        for way, train in (("ours", _ours), ("stock", _stock)):
+        for way in arguments.ways:
             set_seed(seed)
             made = checkpoint.create(ENCODERS["tiny"], common.LABELS, rows["train"], params)
-            train(made, rows, params, seed)
+            WAYS[way](made, rows, params, seed)
             found[way].append({split: _f1(made, rows[split]) for split in SPLITS})
             print(f"seed {seed}, {way}: {found[way][-1]}", flush=True)
     print("| way | split | F1 of each seed | mean | standard deviation |\n|---|---|---|---|---|")
@@ -66,6 +69,9 @@ def _stock(made: Checkpoint, rows: dict[str, list[Example]], params: TrainParams
         warmup_steps=params.warmup_ratio,
     )  # fmt: skip
     trainer.train()
+
+
+WAYS = {"ours": _ours, "stock": _stock}
 
 
 @torch.no_grad()

@@ -5,6 +5,6 @@ import sys
 
 from src.errors import stop_at_once
 
-gc.set_threshold(100_000)  # from 700: else searches for garbage take a third of the time that imports take
 if sys.argv[:1] == ["-m"]:  # `python -m src.stages.train` is on its way to that file, and runs nothing else
     stop_at_once()
+    gc.disable()  # else searches for garbage take a third of the time that imports take; `run` enables them

@@ -42,11 +42,12 @@ def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
 def run(main: Callable[[], None]) -> None:
     """Runs a command's main function, and ends it with one line on standard error where it cannot go on.
 
-    Exit statuses: 2 for a UserError; 1 for a full disk, and what else the system refuses; 130 for Ctrl-C, 143 for
-    SIGTERM, 141 for a closed pipe.
+    Exit statuses: 2 for a UserError; 1 for a full disk, for memory that ran out, and what else the system refuses; 130
+    for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
     """
     before = _heed(_raise)
     gc.freeze()  # what has been imported stays; no search for garbage needs to look at it
+    gc.enable()
     try:
         main()
         if sys.stdout:  # None where it was closed
@@ -65,6 +66,12 @@ def run(main: Callable[[], None]) -> None:
             _end(
                 f"the disk is full: {_said(error)}; what was there before is whole. "
                 "Make room and run the same command again",
+                1,
+            )
+        if is_out_of_memory(error):
+            _end(
+                f"memory ran out: {_said(error)}; what was there before is whole. Choose a smaller model, or lower "
+                "train.batch_size or train.max_length, and run the same command again",
                 1,
             )
         if isinstance(error, OSError):  # such as a folder that may not be written to
@@ -121,6 +128,12 @@ def _said(error: Exception) -> str:
         source, _, reason = error.args[0][0]
         return f"{source} cannot be copied: {reason}"
     return str(error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Says whether memory ran out, of a GPU or of the host; torch has no class for the latter."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return isinstance(error, MemoryError) or "OutOfMemoryError" in names or "DefaultCPUAllocator" in str(error)
 
 
 def _is_full(error: BaseException | None) -> bool:

@@ -85,8 +85,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def digest(settings: Any, files: Sequence[Path]) -> str:
     """Returns 16 hexadecimal digits, the same for the same settings, as JSON has them, and the same files."""
-    parts = [json.dumps(settings, sort_keys=True).encode(), *(file.read_bytes() for file in files)]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in files:
+        found.update(b"\0")
+        with path.open("rb") as file:
+            while part := file.read(2**20):  # weights may be gigabytes
+                found.update(part)
+    return found.hexdigest()[:16]
 
 
 def read_json(path: Path) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import UserError, run, unknown_name
+from src.errors import UserError, is_out_of_memory, run, unknown_name
 
 ROOT = Path(__file__).parents[1]
 
@@ -176,19 +176,56 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
-SEARCHED = """
-import gc
+class OutOfMemoryError(RuntimeError):
+    """As torch names it, which is not imported here."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."), True),
+        (MemoryError("Unable to allocate 9. TiB for an array"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_errors_of_memory_are_told_from_others(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected
+
+
+def test_memory_that_runs_out_ends_with_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """As torch says it of the host, of a tensor of 256 TiB."""
+    import torch
+
+    with pytest.raises(SystemExit) as end:
+        run(lambda: torch.empty(2**46))
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: memory ran out: ")
+    assert "lower train.batch_size" in said
+    assert said.count("\n") == 1
+
+
+IMPORTED = """
+import gc, sys
+sys.argv = {arguments}
+import src
+print(gc.isenabled())
 from src.errors import run
 made = []
 def main():
-    print(gc.get_threshold()[0], gc.get_freeze_count() > 1000)
+    print(gc.isenabled(), gc.get_freeze_count() > 1000)
     made.extend([[] for _ in range(1000)])
 run(main)
 print(any(found is made[0] for found in gc.get_objects()))
 """
 
 
-def test_neither_what_a_command_imports_nor_what_it_leaves_is_searched_for_garbage() -> None:
+@pytest.mark.parametrize(("arguments", "searches"), [(["-m"], False), (["a notebook"], True)])
+def test_neither_what_a_command_imports_nor_what_it_leaves_is_searched_for_garbage(
+    arguments: list[str], searches: bool
+) -> None:
     """Searches took a third of a short run: while modules were imported, and once more as Python ended."""
-    ended = subprocess.run([sys.executable, "-c", SEARCHED], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ended.stdout == "100000 True\nFalse\n"
+    code = IMPORTED.format(arguments=arguments)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{searches}\nTrue True\nFalse\n"

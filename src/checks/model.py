@@ -155,8 +155,7 @@ def _predicted(subject: Subject) -> Iterator[Prediction]:
     from src.modeling.predict import predict, ready
 
     loaded = subject.checkpoint
-    setup = hardware.choose(subject.train_params)
-    hardware.apply(setup)
+    setup = hardware.prepare(subject.train_params)
     ready(loaded, setup.device)
     lexicon = subject.ran_with("evaluate.lexicon")
     matched = (

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
-from src.errors import UserError
+from src.errors import UserError, is_out_of_memory
 from src.modeling import hardware
 from src.modeling.checkpoint import Checkpoint
 from src.records import Example
@@ -111,11 +111,11 @@ def longest_first(
     done = 0
     while done < len(order):
         chosen = order[done : done + batch_size]
-        batch = tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt").to(device)
+        batch = tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt")
         try:
-            output = forward(batch)
+            output = forward(batch.to(device))
         except RuntimeError as error:
-            if not hardware.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(chosen) == 1:
                 raise UserError(TOO_LARGE) from error

@@ -109,9 +109,7 @@ def create(
         config = tiny.config(tokenizer)
         origin: dict[str, Any] = {}
     else:
-        origin = {"revision": params.revision, "trust_remote_code": params.trust_remote_code}
-        if params.trust_remote_code:  # else code that lies in another repository would be the newest
-            origin["code_revision"] = params.revision
+        origin = origin_of(params.trust_remote_code, params.revision)
         config = pretrained(AutoConfig, encoder.source, origin)
         tokenizer = pretrained(AutoTokenizer, encoder.source, origin)
     _check(encoder, tokenizer, config, tasks)
@@ -130,6 +128,13 @@ def create(
 
 def _settings(tasks: Sequence[Task]) -> dict[str, float]:
     return {name: default for task in tasks for name, default in task.settings.items()}
+
+
+def origin_of(trust_remote_code: bool, revision: str | None) -> dict[str, Any]:
+    """Says which commit of a model the Auto classes are to load, and whether code of its own may run."""
+    origin = {"trust_remote_code": trust_remote_code, "revision": revision}
+    # without its own revision, code that lies in another repository would be the newest
+    return origin | ({"code_revision": revision} if trust_remote_code else {})
 
 
 def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
@@ -293,9 +298,8 @@ def load(
         else:
             config = pretrained(AutoConfig, folder, origin)
             options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
-            model = pretrained(
-                getattr(transformers, task.auto_class), weights, {**origin, "revision": revision}, **options
-            )
+            base = origin_of(trust_remote_code, revision)
+            model = pretrained(getattr(transformers, task.auto_class), weights, base, **options)
         labels = {task.name: [model.config.id2label[i] for i in range(model.config.num_labels)]}
     check_vocabulary(folder, tokenizer, getattr(model, "encoder", model).config)
     settings = _settings([TASKS[name] for name in labels]) | getattr(model.config, "task_settings", {})

@@ -11,6 +11,7 @@ import datasets
 import numpy as np
 import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
+from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
@@ -24,7 +25,10 @@ from src.modeling.trainer import TasksTrainer
 from src.records import Example
 from src.tasks.loss import IGNORED
 
-OURS = ("eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from")  # or without effect
+OURS = (  # or without effect
+    "eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from", "tf32", "full_determinism",
+    "auto_find_batch_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,10 @@ def fit(
         DivergedError: a loss that is no number.
     """
     check(checkpoint, validation.examples, params)
-    setup = hardware.choose(params)
-    hardware.apply(setup)
-    arguments = _arguments(params, setup, checkpoint.precision, learning_rate, seed, state_folder)
+    arguments = _arguments(params, checkpoint.precision, learning_rate, seed, state_folder)
+    hardware.prepare(params)  # after transformers, which sets what its arguments ask for
+    if state_folder is None:
+        arguments.report_to = []
     rows = features(checkpoint, train)
     stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
     trainer = TasksTrainer(
@@ -89,7 +94,7 @@ def fit(
         model=checkpoint.model,
         args=arguments,
         train_dataset=datasets.Dataset.from_list(rows),
-        eval_dataset=datasets.Dataset.from_list(features(checkpoint, validation)),
+        eval_dataset=features(checkpoint, validation),
         data_collator=Collator(checkpoint.tokenizer, list(checkpoint.labels)),
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([stopping] if stopping else [])],
@@ -161,12 +166,21 @@ def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], param
                 "give it rows: prepare.validation_fraction"
             )
     if isinstance(checkpoint, Checkpoint):
-        _arguments(params, hardware.choose(params), checkpoint.precision, learning_rate=0.0, seed=0, folder=None)
+        _arguments(params, checkpoint.precision, learning_rate=0.0, seed=0, folder=None)
+
+
+class _OnOneDevice(TrainingArguments):
+    """Trainer would share each batch among all GPUs and make it so many times as large, which nothing would record."""
+
+    @property
+    def n_gpu(self) -> int:
+        return min(super().n_gpu, 1)
 
 
 def _arguments(
-    params: TrainParams, setup: hardware.Setup, precision: str, learning_rate: float, seed: int, folder: Path | None
+    params: TrainParams, precision: str, learning_rate: float, seed: int, folder: Path | None
 ) -> TrainingArguments:
+    setup = hardware.choose(params)
     ours: dict[str, Any] = {
         "output_dir": str(folder) if folder else tempfile.gettempdir(),  # where nothing is kept, none is written
         "seed": seed,
@@ -194,15 +208,22 @@ def _arguments(
         "load_best_model_at_end": folder is not None,
         "metric_for_best_model": "primary",
         "greater_is_better": True,
-        "report_to": [],
     }
     for name in params.trainer:
         if name in ours or name.startswith(OURS):
             raise UserError(f"train.trainer.{name} is set by the pipeline; use the keys of train for it")
     try:
-        return TrainingArguments(**ours, **params.trainer)
+        arguments = _OnOneDevice(**ours, **{"report_to": [], **params.trainer})
     except (TypeError, ValueError) as error:
         raise UserError(f"train.trainer: {error}") from error
+    reporters = [name for name in get_available_reporting_integrations() if name != "dvclive"]
+    for name in arguments.report_to:
+        if name not in reporters:
+            raise UserError(
+                f"train.trainer.report_to: '{name}' is none of those whose packages are here: "
+                f"{', '.join(reporters) or 'none'}; install it, or take it back (DVCLive logs in any case)"
+            )
+    return arguments
 
 
 def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:

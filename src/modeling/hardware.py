@@ -53,13 +53,19 @@ def choose(params: TrainParams) -> Setup:
     )
 
 
-def apply(setup: Setup) -> None:
-    """Sets what torch keeps for the whole process."""
+def prepare(params: TrainParams) -> Setup:
+    """Chooses, and sets what torch keeps for the whole process.
+
+    Raises:
+        UserError: as of `choose`.
+    """
+    setup = choose(params)
     torch.set_num_threads(setup.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = setup.tf32
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
     torch.use_deterministic_algorithms(setup.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs, and nobody reads it
+    return setup
 
 
 @contextmanager
@@ -110,11 +116,6 @@ def _has_fast_bf16() -> bool:
 def dtype(precision: str, on: torch.device) -> torch.dtype:
     """Returns the type to predict in; where a CPU meets a model of fp16, which CPUs are slow at, it is fp32."""
     return torch.float32 if precision == "fp16" and on.type == "cpu" else DTYPES[precision]
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Says whether memory ran out, of the GPU or of the host."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)  # the host's has no class
 
 
 def free_memory() -> None:

@@ -48,7 +48,7 @@ def begin(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParam
     Raises:
         UserError: the mode cannot be used with this encoder.
     """
-    hardware.apply(hardware.choose(params))  # what runs the encoder here rounds as training does
+    hardware.prepare(params)  # what runs the encoder here rounds as training does
     weights = sum(weights.numel() for weights in checkpoint.model.parameters())
     before_saving = MODES[params.mode](checkpoint, encoded, params)
     learning = sum(weights.numel() for weights in checkpoint.model.parameters() if weights.requires_grad)

@@ -10,16 +10,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import Trainer
 
 from src.config import TrainParams
-from src.errors import UserError
+from src.errors import UserError, is_out_of_memory
 from src.modeling import hardware
 from src.modeling.batches import TOO_LARGE, Encoded, LikeLengths, parts_of
 from src.modeling.checkpoint import Checkpoint
-from src.modeling.predict import calibrate, decode, run
-from src.tasks import validation_scores
+from src.modeling.predict import Logits, calibrate, decode, run
+from src.tasks import Task, validation_scores
+from src.tasks.loss import amount
 
 
 class DivergedError(UserError):
@@ -106,7 +108,7 @@ class TasksTrainer(Trainer):
             try:
                 return [self._gradients(model, batch) for batch in todo][-1]
             except RuntimeError as error:
-                if not hardware.is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             self._cut_smaller()
             model.zero_grad()
@@ -123,40 +125,47 @@ class TasksTrainer(Trainer):
     def _gradients(self, model: Any, inputs: Any) -> torch.Tensor:
         model.train()
         whole = self._prepare_inputs(inputs)
-        rows = len(whole["input_ids"])
         total = torch.zeros((), device=self.args.device)
-        for part in parts_of(whole, -(-rows // self.step.parts)):
+        for part in parts_of(whole, -(-len(whole["input_ids"]) // self.step.parts)):
             with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part)
-            loss = loss.mean() * (len(part["input_ids"]) / rows) / self.current_gradient_accumulation_steps
+                loss = self.loss_of_part(model, part, whole["targets"])
+            loss = loss / self.current_gradient_accumulation_steps
             self.accelerator.backward(loss)
             total += loss.detach()
         return total
 
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        targets = inputs["targets"]
-        logits = self.checkpoint.logits({name: value for name, value in inputs.items() if name != "targets"}, model)
-        loss = sum(
-            self.params.task_weights.get(task.name, 1.0)
-            * task.loss(
-                logits[task.name],
-                targets[task.name],
-                class_weights=self.class_weights.get(task.name),
-                label_smoothing=self.params.label_smoothing,
-                focal_gamma=self.params.focal_gamma,
-            )
-            for task in self.checkpoint.tasks
+    def loss_of_part(
+        self, model: torch.nn.Module, part: Mapping[str, Any], whole: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """Returns what a part adds to the mean loss of its batch, whose targets are `whole`."""
+        targets = part["targets"]
+        logits = self.checkpoint.logits({name: values for name, values in part.items() if name != "targets"}, model)
+        loss = torch.zeros((), device=self.args.device)
+        for task in self.checkpoint.tasks:
+            total = self._amount(task, whole[task.name]).clamp(min=torch.finfo(torch.float32).tiny)  # there may be none
+            share = self._amount(task, targets[task.name]) / total
+            loss = loss + self._loss(task, logits[task.name], targets[task.name]) * share
+        return loss
+
+    def _loss(self, task: Task, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        loss = task.loss(
+            logits,
+            targets,
+            class_weights=self.class_weights.get(task.name),
+            label_smoothing=self.params.label_smoothing,
+            focal_gamma=self.params.focal_gamma,
         )
-        return (loss, logits) if return_outputs else loss
+        return self.params.task_weights.get(task.name, 1.0) * loss
+
+    def _amount(self, task: Task, targets: torch.Tensor) -> torch.Tensor:
+        return amount(targets, self.class_weights.get(task.name))
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        loss = self._validation_loss()
+        logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
+        loss = self._validation_loss(logits)
         if not math.isfinite(loss):
             history = [*self.state.log_history, {"eval_loss": loss, "step": self.state.global_step}]
             raise DivergedError(f"the validation loss is {loss} after epoch {self.state.epoch:g}", history)
-        logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
         chosen = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
         metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | chosen).items()}
@@ -166,23 +175,15 @@ class TasksTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
 
-    @torch.no_grad()
-    def _validation_loss(self) -> float:
-        self.model.eval()
-        losses, rows = 0.0, 0
-        for batch in self.get_eval_dataloader():
-            inputs = self._prepare_inputs(batch)
-            losses += self._sum_of_losses(inputs)
-            rows += len(inputs["input_ids"])
-        self.model.train()
-        return losses / rows
-
-    def _sum_of_losses(self, inputs: Any) -> float:
-        while True:
-            try:
-                parts = parts_of(inputs, -(-len(inputs["input_ids"]) // self.step.parts))
-                return sum(self.compute_loss(self.model, part).item() * len(part["input_ids"]) for part in parts)
-            except RuntimeError as error:
-                if not hardware.is_out_of_memory(error):
-                    raise
-            self._cut_smaller()
+    def _validation_loss(self, logits: Logits) -> float:
+        """The mean loss over all targets of validation, from what is predicted of them."""
+        device, loss = self.args.device, 0.0
+        for task in self.checkpoint.tasks:
+            losses, amounts = [], []
+            for row, own in zip(self.eval_dataset, logits[task.name], strict=True):
+                unpadded = own if task.pooled else own[: row["length"]]
+                targets = torch.tensor(row[task.name], device=device)[None]
+                amounts.append(self._amount(task, targets).item())
+                losses.append(self._loss(task, torch.tensor(unpadded, device=device)[None], targets).item())
+            loss += float(np.average(losses, weights=amounts))
+        return loss

@@ -109,11 +109,12 @@ class Verbalizer(PreTrainedModel):
             return self.encoder(**extended).logits.float().log_softmax(dim=-1)
 
     def _of_descriptions(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return functional.cosine_similarity(self.mean_states(inputs)[:, None], self.descriptions[None], dim=-1)
+        descriptions = self.descriptions.float()[None]
+        return functional.cosine_similarity(self.mean_states(inputs)[:, None], descriptions, dim=-1)
 
     def mean_states(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Shape: inputs (B, T) to (B, H)."""
-        states = self.encoder(**inputs).last_hidden_state
+        """In fp32, for cosines are nearly alike. Shape: inputs (B, T) to (B, H)."""
+        states = self.encoder(**inputs).last_hidden_state.float()
         return Pooling("mean", states.shape[-1])(states, inputs["attention_mask"])
 
 

@@ -78,7 +78,7 @@ def _verbalizer(
             "train.mode: zero_shot needs words for the labels, and the corpus has none; add zero_shot to its "
             "corpus.yaml, or choose another mode"
         )
-    origin = {"revision": params.revision, "trust_remote_code": params.trust_remote_code}
+    origin = checkpoint.origin_of(params.trust_remote_code, params.revision)
     config = checkpoint.pretrained(AutoConfig, encoder.source, origin)
     tokenizer = checkpoint.pretrained(AutoTokenizer, encoder.source, origin)
     checkpoint.check_vocabulary(encoder.source, tokenizer, config)

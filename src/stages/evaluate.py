@@ -41,8 +41,7 @@ def main() -> None:
     params = all_params.evaluate
     logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
     trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
-    setup = hardware.choose(all_params.train)
-    hardware.apply(setup)
+    setup = hardware.prepare(all_params.train)
     ready(trained, setup.device)
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}

@@ -10,10 +10,9 @@ Says in health.json whether the run is to be trusted: src/modeling/health.py.
 import argparse
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from src.modeling.watch import CostCallback, HealthCallback
 from src.records import Example, read_examples
 from src.tasks import validation_scores
 
+SRC = Path(__file__).parents[1]
 PROBE = 8  # validation rows on which the saved model is compared with the one in memory
 COSTS = ("epoch", "samples_per_second", "peak_memory_mib")  # an entry of the history has all of them, one per epoch
 
@@ -79,14 +79,15 @@ def main() -> None:
     model = checkpoint.create(encoder, labels, train, chosen)
     check(model, validation, chosen)
     watch = HealthCallback(_facts(encoder, model, train, validation, chosen, arguments.data), chosen.health)
-    settings = [params.model, params.task, params.seed, chosen.settings, chosen.represent.model_dump()]
-    files = [arguments.data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
-    state = Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints" / digest(settings, files)  # equal runs share it
-    represent = representing(model, validation, params, chosen, state, arguments.live / "representations")
-    encoded = encode(model, train), encode(model, validation)
-    begun = modes.begin(model, encoded, chosen)
-    learning_rate = modes.learning_rate(chosen, encoder)
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    state = root / ".checkpoints" / _key(encoder, model, params, chosen, arguments.data)
     with _alone(state):
+        represent = representing(model, validation, params, chosen, state, arguments.live / "representations")
+        encoded = encode(model, train), encode(model, validation)
+        begun = modes.begin(model, encoded, chosen)
+        learning_rate = modes.learning_rate(chosen, encoder)
+        # Trainer would have its logs in the folder of the state, which is removed
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(root / "runs" / state.name))
         with _live(arguments.live) as live:
             try:
                 result = fit(
@@ -107,14 +108,40 @@ def main() -> None:
         shutil.rmtree(state, ignore_errors=True)  # not where a red flag fails the stage: it may yet be judged otherwise
 
 
-def _alone(state: Path) -> AbstractContextManager[Any]:
+def _key(encoder: Encoder, model: Checkpoint, params: Params, chosen: TrainParams, data: Path) -> str:
+    """Names the state of a training, which equal ones share.
+
+    It is of all that a training learns by, code too: what went on from another's state would be half of each.
+    """
+    device = hardware.device(chosen.device)
+    machine = hardware.describe(device)
+    learns_by = [
+        params.model, params.task, params.seed, chosen.settings, chosen.represent.model_dump(), model.precision,
+        device.type, *(machine[package] for package in ("torch", "transformers", "accelerate")),
+    ]  # fmt: skip
+    files = [data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
+    files += sorted(path for package in ("modeling", "tasks") for path in (SRC / package).rglob("*.py"))
+    if encoder.source is not None and Path(encoder.source).is_dir():
+        files += sorted(path for path in Path(encoder.source).iterdir() if path.is_file())
+    return digest(learns_by, files)
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
     """Waits until no equal run, of another experiment, works with the state; says so."""
-    lock = FileLock(Path(tempfile.gettempdir()) / f"{digest(str(state.resolve()), [])}.lock")
+    path = state.with_name(f"{state.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
     try:
-        return lock.acquire(timeout=0)
+        lock.acquire(timeout=0)
     except Timeout:
         print("an equal run trains already; this one waits until that has ended", flush=True)
-        return lock.acquire()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while it is held: who waits sees that it is gone, and makes another
+        lock.release()
 
 
 @dataclass(frozen=True)
@@ -151,8 +178,7 @@ def _learnt(result: Fit, begun: modes.Begun, trained: TrainParams) -> _Run:
 
 def _measured(model: Checkpoint | Matcher, validation: Sequence[Example], chosen: TrainParams, folder: Path) -> _Run:
     """Predicts validation with a model that there is nothing to train of."""
-    setup = hardware.choose(chosen)
-    hardware.apply(setup)
+    setup = hardware.prepare(chosen)
     if isinstance(model, Checkpoint):
         model.model.to(setup.device)  # and stays in fp32, as it will be saved
     begin = time.perf_counter()

@@ -69,6 +69,9 @@ class Task(Protocol):
     ) -> torch.Tensor:
         """Returns the scalar loss of a batch; zero, and not NaN, for one without any target.
 
+        It is a mean over the targets that are not -100, weighted by class_weights: batches are cut into parts and put
+        together again by `amount` of src/tasks/loss.py.
+
         Shape: logits (B, L) with targets (B,), or (B, T, L) with (B, T), or (B, T, 2) with (B, 2); class_weights (L,).
         """
 

@@ -39,8 +39,8 @@ def cross_entropy(
         gold = targets[kept]
         log_p = logits[kept].float().log_softmax(-1).gather(-1, gold[:, None]).squeeze(-1)
         missing = (1 - log_p.exp()).clamp(min=torch.finfo(torch.float32).eps)  # at 0 a root has no derivative
-        weights = torch.ones_like(log_p) if class_weights is None else class_weights[gold]
-        return -(weights * missing**focal_gamma * log_p).sum() / weights.sum()
+        weights = 1.0 if class_weights is None else class_weights[gold]
+        return -(weights * missing**focal_gamma * log_p).sum() / amount(gold, class_weights)
     return functional.cross_entropy(
         logits.reshape(-1, logits.shape[-1]).float(),
         targets.reshape(-1),
@@ -48,6 +48,15 @@ def cross_entropy(
         ignore_index=IGNORED,
         label_smoothing=label_smoothing,
     )
+
+
+def amount(targets: torch.Tensor, class_weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Returns what the mean of `cross_entropy` divides by: the number of targets, or the sum of their weights.
+
+    Shape: as there.
+    """
+    kept = targets != IGNORED
+    return kept.sum().float() if class_weights is None else class_weights[targets[kept]].sum()
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -46,8 +46,7 @@ def main() -> None:
         raise UserError(f"{arguments.data / 'validation.jsonl'} has {len(examples)} examples; 2 are needed")
 
     logging.disable_progress_bar()
-    setup = hardware.choose(params.train)
-    hardware.apply(setup)
+    setup = hardware.prepare(params.train)
     if arguments.base is None:
         name, start = str(arguments.model), _start(arguments.model)
         model = _trained(arguments.model, arguments.trust_remote_code)

@@ -18,14 +18,14 @@ def loss_is(value: float, step: int) -> Fault:
     """Makes the loss of a step this value."""
 
     def patch() -> None:
-        original, calls = trainer.TasksTrainer.compute_loss, []
+        original, calls = trainer.TasksTrainer.loss_of_part, []
 
         def poisoned(self: Any, model: Any, *arguments: Any, **options: Any) -> Any:
             loss = original(self, model, *arguments, **options)
             calls.extend([step] if model.training else [])
             return loss * value if model.training and len(calls) == step else loss
 
-        trainer.TasksTrainer.compute_loss = poisoned  # type: ignore[method-assign]
+        trainer.TasksTrainer.loss_of_part = poisoned  # type: ignore[method-assign]
 
     return patch
 

@@ -35,7 +35,7 @@ def at(owner: Any, name: str, call: int = 1) -> Fault:
 
 
 POINTS: dict[str, tuple[Fault, list[str]]] = {  # what is left of each
-    "in the first epoch": (at(trainer.TasksTrainer, "compute_loss", 2), []),
+    "in the first epoch": (at(trainer.TasksTrainer, "loss_of_part", 2), []),
     "while the first state is written": (at(transformers.Trainer, "_save_optimizer_and_scheduler"), ["checkpoint-3"]),
     "at the end of an epoch": (at(LiveCallback, "on_save"), ["checkpoint-3"]),
     "in the second epoch": (at(trainer.TasksTrainer, "training_step", 5), ["checkpoint-3"]),

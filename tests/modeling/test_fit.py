@@ -3,25 +3,30 @@
 pytest tests/modeling/test_fit.py
 """
 
+import copy
+import gc
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, TrainerCallback, set_seed
+from transformers import BertConfig, PreTrainedModel, TrainerCallback, set_seed
 
 from src.analysis.scores import evaluate
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import checkpoint, tiny, trainer
+from src.modeling import predict as predicting_module
 from src.modeling.batches import Collator, encode
 from src.modeling.checkpoint import Checkpoint
 from src.modeling.encoders import Encoder
-from src.modeling.fit import Fit, fit
+from src.modeling.fit import Fit, _arguments, fit
 from src.modeling.predict import predict
 from src.records import Example
 from src.tasks import TASKS, validation_scores
@@ -348,8 +353,9 @@ def test_a_task_weight_for_a_task_that_is_not_there_is_refused(
 @pytest.mark.parametrize(
     "name",
     [
-        "learning_rate", "num_train_epochs", "output_dir", "seed", "bf16", "report_to", "eval_strategy", "eval_steps",
+        "learning_rate", "num_train_epochs", "output_dir", "seed", "bf16", "tf32", "eval_strategy", "eval_steps",
         "save_steps", "save_total_limit", "logging_steps", "logging_dir", "max_steps", "warmup_ratio", "warmup_steps",
+        "full_determinism", "auto_find_batch_size",
     ],
 )  # fmt: skip
 def test_a_trainer_argument_that_the_pipeline_sets_is_refused_by_its_name(
@@ -357,6 +363,58 @@ def test_a_trainer_argument_that_the_pipeline_sets_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(UserError, match=rf"train\.trainer\.{name} is set by the pipeline"):
         run(make("cls"), train_params(trainer={name: 1}))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_logged_goes_to_a_reporter_too_where_anything_is_kept(
+    kept: bool, run: Run, make: Make, train_params: TrainParamsWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "logs"))
+    params = train_params(epochs=1, trainer={"report_to": "tensorboard"})
+    run(make("cls"), params, state_folder=tmp_path / "state" if kept else None)
+    logs = b"".join(path.read_bytes() for path in tmp_path.glob("logs/events*"))
+    assert all((name in logs) is kept for name in (b"train/loss", b"train/grad_norm", b"eval/f1_macro"))
+
+
+@pytest.mark.parametrize(
+    ("reporters", "name"),
+    [(["tensorbord"], "tensorbord"), ("mlflow", "mlflow"), (["tensorboard", "dvclive"], "dvclive")],
+)
+def test_a_reporter_that_there_is_not_is_refused(
+    reporters: list[str] | str, name: str, run: Run, make: Make, train_params: TrainParamsWith
+) -> None:
+    with pytest.raises(UserError, match=rf"train\.trainer\.report_to: '{name}' is none of .* tensorboard;"):
+        run(make("cls"), train_params(trainer={"report_to": reporters}))
+
+
+def test_a_batch_is_as_large_on_a_machine_of_several_gpus(
+    train_params: TrainParamsWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = _arguments(train_params(batch_size=8), "fp32", 1e-3, 0, None)
+    monkeypatch.setattr(arguments, "_n_gpu", 4)
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, 8)
+
+
+def test_a_copy_that_predicts_in_half_precision_is_gone_at_once(
+    run: Run, make: Make, train_params: TrainParamsWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What refers to itself is there until a search for garbage: of a large model, gigabytes."""
+    copies: list[weakref.ref[Any]] = []
+
+    def counted(model: PreTrainedModel) -> PreTrainedModel:
+        copied = copy.deepcopy(model)
+        copies.append(weakref.ref(copied))
+        return copied
+
+    monkeypatch.setattr(predicting_module, "copy", SimpleNamespace(deepcopy=counted))
+    gc.disable()
+    try:
+        run(make("cls", precision="bf16"), train_params(epochs=2, precision="bf16"))
+        left = [copied for copied in copies if copied() is not None]
+    finally:
+        gc.enable()
+    assert len(copies) == 2
+    assert left == []
 
 
 @pytest.mark.parametrize("name", ["label_smoothing_factor", "resume_from_checkpoint"])

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import TrainerCallback
 
+from src import tasks
 from src.errors import UserError
 from src.modeling import checkpoint, hardware, modes, trainer
 from src.modeling.batches import encode, parts_of
@@ -18,12 +20,14 @@ from src.modeling.checkpoint import Checkpoint
 from src.modeling.fit import Fit, fit
 from src.modeling.predict import predict, ready
 from src.records import Example
+from src.tasks import TASKS
 from tests.modeling.conftest import Make, TrainParamsWith
 
 ERRORS = {
     "GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
     "host": RuntimeError("[enforce fail at alloc_cpu.cpp] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
 }
+BALANCED = {"class_weights": "balanced"}
 Run = Callable[..., Fit]
 
 
@@ -45,18 +49,17 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
 
     def limit(rows: int, error: str = "host", first: int = 0) -> list[int]:
         seen: list[int] = []
-        compute = trainer.TasksTrainer.compute_loss
+        compute = trainer.TasksTrainer.loss_of_part
 
-        def limited(self: Any, model: Any, inputs: Any, **options: Any) -> Any:
-            loss = compute(self, model, inputs, **options)
-            if loss.requires_grad:
-                seen.append(len(inputs["input_ids"]))
-                if seen[-1] > rows and len(seen) > first:
-                    loss.backward()  # some gradients are there already
-                    raise ERRORS[error]
+        def limited(self: Any, model: Any, part: Any, whole: Any) -> Any:
+            loss = compute(self, model, part, whole)
+            seen.append(len(part["input_ids"]))
+            if seen[-1] > rows and len(seen) > first:
+                loss.backward()  # some gradients are there already
+                raise ERRORS[error]
             return loss
 
-        monkeypatch.setattr(trainer.TasksTrainer, "compute_loss", limited)
+        monkeypatch.setattr(trainer.TasksTrainer, "loss_of_part", limited)
         return seen
 
     return limit
@@ -122,13 +125,15 @@ def test_where_memory_runs_out_in_prediction_batches_are_smaller_and_all_rows_ar
     assert [(row.id, row.predicted) for row in found] == [(row.id, row.predicted) for row in expected]
 
 
-def test_where_memory_runs_out_in_validation_it_goes_on_in_parts_and_so_does_training(run: Run, make: Make) -> None:
+def test_where_memory_runs_out_in_validation_its_batches_are_smaller_and_those_of_training_stay(
+    run: Run, make: Make
+) -> None:
     expected = run(make("cls"), "whole", epochs=1)
     made = make("cls")
     seen = without_room(made, 4)
     result = run(made, epochs=1)
     assert max(seen) == 8
-    assert (result.micro_batch_size, result.gradient_accumulation_steps) == (4, 2)
+    assert (result.micro_batch_size, result.gradient_accumulation_steps) == (8, 1)
     assert result.scores["loss"] == pytest.approx(expected.scores["loss"], abs=1e-5)
 
 
@@ -168,17 +173,30 @@ def test_what_runs_before_training_runs_as_training_does(
     assert set(seen) == {before + 1}
 
 
-def test_parts_give_the_gradients_of_the_whole(run: Run, make: Make, memory: Callable[..., list[int]]) -> None:
+@pytest.mark.parametrize(
+    "weighed", [{}, {"class_weights": "balanced"}, {"class_weights": "balanced", "focal_gamma": 2}]
+)
+@pytest.mark.parametrize("task", [*TASKS, "+".join(TASKS)])
+def test_parts_give_the_gradients_of_the_whole(
+    task: str, weighed: dict[str, Any], run: Run, make: Make, memory: Callable[..., list[int]]
+) -> None:
+    if weighed and not any(chosen.labelled for chosen in tasks.parse(task)):
+        pytest.skip("no labels to weigh")
     found = []
-    for rows in (8, 3):
+    for rows in (8, 3, 1):
         memory(rows)
-        made = make("cls")
+        made = make(task)
         for module in made.model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
-        run(made, f"{rows}", epochs=1, trainer={"optim": "sgd"})
-        found.append(weights(made))
-    assert torch.allclose(*found, atol=1e-5)
+        result = run(made, f"{rows}", epochs=1, batch_size=8, trainer={"optim": "sgd"}, **weighed)
+        steps = [(entry["loss"], entry["grad_norm"]) for entry in result.history if "grad_norm" in entry]
+        found.append((weights(made), np.array(steps), result.scores["loss"]))
+    (whole, steps, loss), *others = found
+    for parts, steps_of_parts, loss_of_parts in others:
+        assert torch.allclose(parts, whole, atol=1e-5)
+        np.testing.assert_allclose(steps_of_parts, steps, rtol=1e-3)
+        assert loss_of_parts == pytest.approx(loss, rel=1e-4)
 
 
 class Killed(Exception):  # noqa: N818
@@ -223,7 +241,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(run: Run, make: Make, mon
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("shapes")
 
-    monkeypatch.setattr(trainer.TasksTrainer, "compute_loss", broken)
+    monkeypatch.setattr(trainer.TasksTrainer, "loss_of_part", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         run(make("cls"))
 

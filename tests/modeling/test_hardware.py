@@ -4,7 +4,7 @@ pytest tests/modeling/test_hardware.py
 """
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -99,15 +99,15 @@ def test_what_is_left_open_follows_the_machine_and_what_is_given_wins(
     assert asdict(hardware.choose(train_params(**given))) == given | {"device": chosen["device"]}
 
 
-def test_a_setup_is_what_torch_works_with() -> None:
+def test_what_is_prepared_is_what_torch_works_with(train_params: TrainParamsWith) -> None:
     threads = torch.get_num_threads()
-    setup = hardware.Setup("cpu", threads + 1, 0, pin_memory=False, tf32=True, deterministic=True)
+    given = {"device": "cpu", "threads": threads + 1, "tf32": True, "deterministic": True}
     try:
-        hardware.apply(setup)
+        assert hardware.prepare(train_params(**given)) == hardware.choose(train_params(**given))
         assert torch.get_num_threads() == threads + 1
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.backends.cuda.matmul.allow_tf32
-        hardware.apply(replace(setup, tf32=False, deterministic=False))
+        hardware.prepare(train_params(**given | {"tf32": False, "deterministic": False}))
         assert not torch.are_deterministic_algorithms_enabled()
         assert not torch.backends.cuda.matmul.allow_tf32
     finally:
@@ -118,24 +118,6 @@ def test_a_model_of_half_precision_is_predicted_with_in_full_where_there_is_no_g
     assert hardware.dtype("fp16", torch.device("cpu")) == torch.float32
     assert hardware.dtype("fp16", torch.device("cuda")) == torch.float16
     assert hardware.dtype("bf16", torch.device("cpu")) == torch.bfloat16
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."), True),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
-    ],
-)
-def test_errors_of_memory_are_told_from_others(error: RuntimeError, expected: bool) -> None:
-    assert hardware.is_out_of_memory(error) is expected
-
-
-def test_the_error_that_torch_raises_where_the_host_has_no_such_memory_is_one_of_memory() -> None:
-    with pytest.raises(RuntimeError) as error:
-        torch.empty(2**46)
-    assert hardware.is_out_of_memory(error.value)
 
 
 @pytest.mark.parametrize(("gpu", "kind"), [(True, "cuda"), (False, "cpu")])

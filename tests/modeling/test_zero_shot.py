@@ -25,7 +25,7 @@ from src.modeling.encoders import Encoder
 from src.modeling.matcher import Matcher
 from src.modeling.predict import predict
 from src.records import Example
-from tests.modeling.conftest import ARCHITECTURES, DECLARED, TrainParamsWith
+from tests.modeling.conftest import ARCHITECTURES, DECLARED, Make, TrainParamsWith
 
 IDIOMS = ["ישב על הגדר", "שבר את הקרח"]
 LABEL_WORDS = {
@@ -150,9 +150,14 @@ def test_the_precision_is_the_one_that_is_set(
     model = "bert" if with_head else without_head("bert")
     full, half = create("cls", model), create("cls", model, precision="bf16")
     assert (full.precision, half.precision) == ("fp32", "bf16")
-    for row, other in zip(predict(full, splits["test"], 8), predict(half, splits["test"], 8), strict=True):
+    rows, others = predict(full, splits["test"], 8), predict(half, splits["test"], 8)
+    for row, other in zip(rows, others, strict=True):
         assert row.probabilities != other.probabilities
         assert row.probabilities == pytest.approx(other.probabilities, abs=0.02)
+    texts = {example.text for example in splits["test"]}
+    for found in (rows, others):  # cosines are near to one another, and bf16 has few numbers there
+        assert len({row.probabilities[DECLARED[0]] for row in found}) == len(texts)
+        assert all(row.probabilities[DECLARED[0]] != row.probabilities[DECLARED[1]] for row in found)
 
 
 def test_spans_are_the_canonical_idioms_of_the_corpus(
@@ -206,3 +211,23 @@ def test_weights_that_are_missing_are_refused(create: Create, local_models: dict
     save_file(kept, tmp_path / "half" / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match=r"lacks pretrained weights, such as encoder\.layer\.1"):
         create("cls", tmp_path / "half")
+
+
+@pytest.mark.parametrize("mode", ["full", "zero_shot"])
+def test_code_of_a_model_is_that_of_the_commit_wherever_it_lies(
+    mode: str, make: Make, create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origins: list[dict[str, Any]] = []
+    original = checkpoint.pretrained
+
+    def heard(auto_class: Any, source: Any, origin: dict[str, Any], **options: Any) -> Any:
+        origins.append(origin)
+        return original(auto_class, source, {}, **options)
+
+    monkeypatch.setattr(checkpoint, "pretrained", heard)
+    allowed = {"trust_remote_code": True, "revision": "a" * 40}
+    if mode == "full":
+        make("cls", **allowed)
+    else:
+        create("cls", **allowed)
+    assert origins == [allowed | {"code_revision": "a" * 40}] * 3

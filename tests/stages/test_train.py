@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -20,10 +22,13 @@ import torch
 import transformers
 from transformers import BertConfig, pipeline
 
+from src import config
 from src.files import read_json, write_json
 from src.finding import STATUSES
 from src.modeling import checkpoint, tiny
 from src.modeling.callbacks import LiveCallback
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
 from src.modeling.health import RULES
 from src.modeling.predict import predict
 from src.records import Example, read_examples, write_examples
@@ -48,6 +53,8 @@ from transformers import BertConfig
 from src.errors import run
 from src.modeling import tiny
 from src.modeling.callbacks import LiveCallback
+from src.modeling.checkpoint import Checkpoint
+from src.modeling.encoders import Encoder
 from src.stages import train
 tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
 LiveCallback.on_save = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
@@ -464,3 +471,58 @@ def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_fo
                 assert said.empty()
             assert not waiting.done()
         assert waiting.result(timeout=20) == "entered"
+    assert not any(tmp_path.iterdir())
+
+
+def test_equal_runs_take_turns(tmp_path: Path) -> None:
+    """Each removes the lock while others wait for it."""
+    inside, most = 0, []
+
+    def enter() -> None:
+        nonlocal inside
+        for _ in range(3):
+            with stage._alone(tmp_path / "state"):
+                inside += 1
+                time.sleep(0.01)
+                most.append(inside)
+                inside -= 1
+
+    with ThreadPoolExecutor(3) as runs:
+        for entered in [runs.submit(enter) for _ in range(3)]:
+            entered.result(timeout=60)
+    assert most == [1] * 9
+
+
+def test_a_state_is_of_all_that_a_training_learns_by(
+    data: Path, tmp_path: Path, params_file: ParamsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = config.load(params_file(SHORT))
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(stage, "SRC", tmp_path / "src")
+    encoder = Encoder(str(tmp_path / "encoder"))
+    (tmp_path / "encoder").mkdir()
+    model = Checkpoint(None, None, {}, 8)  # type: ignore[arg-type]
+
+    def key() -> str:
+        return stage._key(encoder, model, params, params.train, data)
+
+    keys = [key()]
+    assert key() == keys[0]
+    model = replace(model, precision="bf16")
+    keys.append(key())
+    for name in ("src/modeling/trainer.py", "src/tasks/cls.py", "encoder/model.safetensors"):
+        with (tmp_path / name).open("a") as file:
+            file.write("# changed")
+        keys.append(key())
+    monkeypatch.setattr(torch, "__version__", "0.0.0")
+    keys.append(key())
+    assert len(set(keys)) == len(keys)
+
+
+def test_logs_of_tensorboard_outlive_the_state(train: Train) -> None:
+    train.monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    try:
+        assert train({"train.trainer": {"report_to": "tensorboard"}}).status == 0
+    finally:
+        os.environ.pop("TENSORBOARD_LOGGING_DIR", None)
+    assert len(list(train.root.glob("runs/*/events*"))) == 1
