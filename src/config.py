@@ -202,8 +202,8 @@ class TrainParams(Section):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that changes what is learnt: `represent` looks on, and `health` judges it afterwards."""
-        return self.model_dump(exclude=set(LOOKING_ON))
+        """All that changes what is learnt: `represent` and reporters look on, and `health` judges it afterwards."""
+        return self.model_dump(exclude={**dict.fromkeys(LOOKING_ON, True), "trainer": {"report_to"}})
 
 
 Choice = bool | int | float | str | None

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -62,16 +62,16 @@ def run(main: Callable[[], None]) -> None:
     except _Terminated:
         _stop(signal.SIGTERM)
     except Exception as error:
-        if _is_full(error):
+        if any(sign in str(cause) for cause in _causes(error) for sign in FULL):
             _end(
                 f"the disk is full: {_said(error)}; what was there before is whole. "
                 "Make room and run the same command again",
                 1,
             )
-        if is_out_of_memory(error):
+        if any(is_out_of_memory(cause) for cause in _causes(error)):
             _end(
-                f"memory ran out: {_said(error)}; what was there before is whole. Choose a smaller model, or lower "
-                "train.batch_size or train.max_length, and run the same command again",
+                f"memory ran out: {_said(error) or type(error).__name__}; what was there before is whole. Close what "
+                "else runs, or take a smaller model, smaller batches or fewer rows, and run the same command again",
                 1,
             )
         if isinstance(error, OSError):  # such as a folder that may not be written to
@@ -136,10 +136,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "OutOfMemoryError" in names or "DefaultCPUAllocator" in str(error)
 
 
-def _is_full(error: BaseException | None) -> bool:
-    """Says whether a full disk is behind an error, in whichever library it came up."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Gives an error and those behind it, in whichever library they came up."""
     while error is not None:
-        if any(sign in str(error) for sign in FULL):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False

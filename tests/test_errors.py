@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,17 +194,37 @@ def test_errors_of_memory_are_told_from_others(error: Exception, expected: bool)
     assert is_out_of_memory(error) is expected
 
 
-def test_memory_that_runs_out_ends_with_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
-    """As torch says it of the host, of a tensor of 256 TiB."""
+def without_text() -> None:
+    bytearray(2**60)
+
+
+def of_torch() -> None:
     import torch
 
+    torch.empty(2**46)
+
+
+def behind_another_error() -> None:
+    try:
+        of_torch()
+    except RuntimeError as error:
+        raise ValueError("no batch") from error
+
+
+@pytest.mark.parametrize(
+    ("main", "said"),
+    [(without_text, "MemoryError"), (of_torch, "DefaultCPUAllocator"), (behind_another_error, "no batch")],
+)
+def test_memory_that_runs_out_ends_with_one_line_and_status_1(
+    main: Callable[[], None], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
-        run(lambda: torch.empty(2**46))
+        run(main)
     assert end.value.code == 1
-    said = capsys.readouterr().err
-    assert said.startswith("error: memory ran out: ")
-    assert "lower train.batch_size" in said
-    assert said.count("\n") == 1
+    line = capsys.readouterr().err
+    assert line.startswith("error: memory ran out: ")
+    assert said in line
+    assert line.count("\n") == 1
 
 
 IMPORTED = """

@@ -18,7 +18,7 @@ from src.tasks import TASKS
 SPLITS = {"seen": "test", "unseen": "unseen"}
 COLUMNS = (*SPLITS, "gap")
 
-NO_DIFFERENCE = tuple(f"train.{name}." for name in LOOKING_ON)  # such runs learn the same
+NO_DIFFERENCE = (*(f"train.{name}." for name in LOOKING_ON), "train.trainer.report_to")  # such runs learn the same
 
 Key = tuple[Any, ...]
 

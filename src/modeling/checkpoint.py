@@ -133,7 +133,7 @@ def _settings(tasks: Sequence[Task]) -> dict[str, float]:
 def origin_of(trust_remote_code: bool, revision: str | None) -> dict[str, Any]:
     """Says which commit of a model the Auto classes are to load, and whether code of its own may run."""
     origin = {"trust_remote_code": trust_remote_code, "revision": revision}
-    # without its own revision, code that lies in another repository would be the newest
+    # code that lies in another repository has no such commit, and is refused; without one, its newest would run
     return origin | ({"code_revision": revision} if trust_remote_code else {})
 
 
@@ -167,6 +167,11 @@ def loading(source: str | Path) -> Iterator[None]:
             raise UserError(
                 f"the model '{source}' runs code of its own; read it, then set train.trust_remote_code: true, or give "
                 "--trust-remote-code to predict, represent, bench or check"
+            ) from error
+        if "valid git identifier" in reason and f"/{source}'" not in reason:
+            raise UserError(
+                f"the model '{source}' runs code that lies in another repository, of which train.revision names no "
+                "commit; choose a model whose code lies beside its weights"
             ) from error
         if "backend tokenizer" in reason and not (Path(source) / "tokenizer.json").is_file() and Path(source).is_dir():
             raise UserError(f"{source} holds no tokenizer: there is no tokenizer.json; is the folder whole?") from error

@@ -15,7 +15,7 @@ from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer import TRAINER_STATE_NAME
 
 from src.config import TrainParams
-from src.errors import UserError
+from src.errors import UserError, unknown_name
 from src.modeling import dropout, hardware, state, vocabulary
 from src.modeling.batches import Collator, Encoded, features
 from src.modeling.callbacks import EarlyStopping, Progress
@@ -82,8 +82,6 @@ def fit(
     check(checkpoint, validation.examples, params)
     arguments = _arguments(params, checkpoint.precision, learning_rate, seed, state_folder)
     hardware.prepare(params)  # after transformers, which sets what its arguments ask for
-    if state_folder is None:
-        arguments.report_to = []
     rows = features(checkpoint, train)
     stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
     trainer = TasksTrainer(
@@ -213,16 +211,15 @@ def _arguments(
         if name in ours or name.startswith(OURS):
             raise UserError(f"train.trainer.{name} is set by the pipeline; use the keys of train for it")
     try:
-        arguments = _OnOneDevice(**ours, **{"report_to": [], **params.trainer})
+        arguments = _OnOneDevice(**ours, **params.trainer | {"report_to": params.trainer.get("report_to") or []})
     except (TypeError, ValueError) as error:
         raise UserError(f"train.trainer: {error}") from error
-    reporters = [name for name in get_available_reporting_integrations() if name != "dvclive"]
+    here = get_available_reporting_integrations() if arguments.report_to else []
     for name in arguments.report_to:
-        if name not in reporters:
-            raise UserError(
-                f"train.trainer.report_to: '{name}' is none of those whose packages are here: "
-                f"{', '.join(reporters) or 'none'}; install it, or take it back (DVCLive logs in any case)"
-            )
+        if name not in here:
+            raise unknown_name("or not installed reporter in train.trainer.report_to:", name, here)
+    # DVCLive logs in any case; where nothing is kept, such as of a trial, nothing else does
+    arguments.report_to = [name for name in arguments.report_to if name != "dvclive" and folder]
     return arguments
 
 

@@ -65,7 +65,7 @@ class TasksTrainer(Trainer):
         self.checkpoint = checkpoint
         self.validation = validation
         self.params = params
-        self.class_weights = {name: weights.to(self.args.device) for name, weights in class_weights.items()}
+        self.class_weights = class_weights
         self.step = _Step(-1)
         self.clock = time.perf_counter()  # when the last epoch ended
 
@@ -151,14 +151,18 @@ class TasksTrainer(Trainer):
         loss = task.loss(
             logits,
             targets,
-            class_weights=self.class_weights.get(task.name),
+            class_weights=self._weights(task, targets),
             label_smoothing=self.params.label_smoothing,
             focal_gamma=self.params.focal_gamma,
         )
         return self.params.task_weights.get(task.name, 1.0) * loss
 
     def _amount(self, task: Task, targets: torch.Tensor) -> torch.Tensor:
-        return amount(targets, self.class_weights.get(task.name))
+        return amount(targets, self._weights(task, targets))
+
+    def _weights(self, task: Task, targets: torch.Tensor) -> torch.Tensor | None:
+        weights = self.class_weights.get(task.name)
+        return None if weights is None else weights.to(targets.device)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
@@ -176,14 +180,17 @@ class TasksTrainer(Trainer):
         return metrics
 
     def _validation_loss(self, logits: Logits) -> float:
-        """The mean loss over all targets of validation, from what is predicted of them."""
-        device, loss = self.args.device, 0.0
+        """The mean loss over all targets of validation, from what is predicted of them.
+
+        That of evidence is over the positions of each window, where in training it is over those of padding, too.
+        """
+        loss = 0.0
         for task in self.checkpoint.tasks:
             losses, amounts = [], []
             for row, own in zip(self.eval_dataset, logits[task.name], strict=True):
                 unpadded = own if task.pooled else own[: row["length"]]
-                targets = torch.tensor(row[task.name], device=device)[None]
+                targets = torch.tensor(row[task.name])[None]
                 amounts.append(self._amount(task, targets).item())
-                losses.append(self._loss(task, torch.tensor(unpadded, device=device)[None], targets).item())
+                losses.append(self._loss(task, torch.tensor(unpadded)[None], targets).item())
             loss += float(np.average(losses, weights=amounts))
         return loss

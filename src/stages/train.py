@@ -86,8 +86,9 @@ def main() -> None:
         encoded = encode(model, train), encode(model, validation)
         begun = modes.begin(model, encoded, chosen)
         learning_rate = modes.learning_rate(chosen, encoder)
-        # Trainer would have its logs in the folder of the state, which is removed
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(root / "runs" / state.name))
+        if chosen.trainer.get("report_to"):  # Trainer would have TensorBoard's files in the state, which is removed
+            name = f"{Path(params.model).name}-{params.task}-{params.seed}-{state.name}"
+            os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(root / "runs" / name))
         with _live(arguments.live) as live:
             try:
                 result = fit(
@@ -113,6 +114,8 @@ def _key(encoder: Encoder, model: Checkpoint, params: Params, chosen: TrainParam
 
     It is of all that a training learns by, code too: what went on from another's state would be half of each.
     """
+    code = ["config.py", "records.py", "words.py", "stages/train.py"]
+    code += [str(path.relative_to(SRC)) for name in ("modeling", "tasks") for path in (SRC / name).rglob("*.py")]
     device = hardware.device(chosen.device)
     machine = hardware.describe(device)
     learns_by = [
@@ -120,7 +123,7 @@ def _key(encoder: Encoder, model: Checkpoint, params: Params, chosen: TrainParam
         device.type, *(machine[package] for package in ("torch", "transformers", "accelerate")),
     ]  # fmt: skip
     files = [data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
-    files += sorted(path for package in ("modeling", "tasks") for path in (SRC / package).rglob("*.py"))
+    files += [SRC / name for name in sorted(code)]
     if encoder.source is not None and Path(encoder.source).is_dir():
         files += sorted(path for path in Path(encoder.source).iterdir() if path.is_file())
     return digest(learns_by, files)

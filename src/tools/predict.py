@@ -59,7 +59,7 @@ def main() -> None:
         raise UserError(f"--out {arguments.out} is the file that is read; name another")
     if arguments.batch_size < 1:
         raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
-    if not all(text.strip() for text in arguments.texts):
+    if not all(text.partition("\t")[0].strip() for text in arguments.texts):
         raise UserError("one of the texts is empty; give each text its words, in quotes")
     if arguments.out and not arguments.file:
         raise UserError("--out needs --file; texts are answered on standard output: --json > FILE")
@@ -122,7 +122,9 @@ def of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
             yield UserError(f"line {number} is not UTF-8: {line.rstrip()!r:.120}")
             continue
         text, _, pair = nfc(line.rstrip("\r\n")).partition("\t")
-        if text.strip():
+        if pair.strip() and not text.strip():
+            yield UserError(f"line {number} has no text before its tab: {line.rstrip()!r:.120}")
+        elif text.strip():
             yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
 
 

@@ -308,7 +308,13 @@ def test_the_column_of_a_joint_model_has_a_heading_of_its_own() -> None:
 
 def test_what_looks_on_or_judges_parts_no_groups() -> None:
     runs = [
-        run("a", seed=1, train__represent__steps=(0, 10), train__health__fail_on="never"),
+        run(
+            "a",
+            seed=1,
+            train__represent__steps=(0, 10),
+            train__health__fail_on="never",
+            train__trainer__report_to=("x",),
+        ),
         run("b", seed=2, train__represent__steps=(), train__health__fail_on="red_flag"),
     ]
     assert only(compare(runs)).runs == ("a", "b")

@@ -433,3 +433,12 @@ def test_a_model_whose_tokenizer_is_gone_is_refused_and_gives_no_wrong_scores(
     with pytest.raises(UserError) as error:
         checkpoint.load(tmp_path)
     assert str(tmp_path) in str(error.value)
+
+
+def test_code_of_another_repository_is_refused() -> None:
+    """transformers asks that repository for the commit of the model, which it does not have."""
+    said = "{} is not a valid git identifier (branch name, tag name or commit id) that exists for this model name. "
+    where = "Check the model page at 'https://huggingface.co/{}' for available revisions."
+    for repository, expected in (("other/code", "code that lies in another repository"), ("owner/model", "cannot be")):
+        with pytest.raises(UserError, match=expected), checkpoint.loading("owner/model"):
+            raise OSError(said.format("a" * 40) + where.format(repository))

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, PreTrainedModel, TrainerCallback, set_seed
+from transformers import BertConfig, PreTrainedModel, TrainerCallback, set_seed, training_args
 
 from src.analysis.scores import evaluate
 from src.config import TrainParams
 from src.errors import UserError
 from src.modeling import checkpoint, tiny, trainer
+from src.modeling import fit as fit_module
 from src.modeling import predict as predicting_module
 from src.modeling.batches import Collator, encode
 from src.modeling.checkpoint import Checkpoint
@@ -376,15 +377,31 @@ def test_what_is_logged_goes_to_a_reporter_too_where_anything_is_kept(
     assert all((name in logs) is kept for name in (b"train/loss", b"train/grad_norm", b"eval/f1_macro"))
 
 
-@pytest.mark.parametrize(
-    ("reporters", "name"),
-    [(["tensorbord"], "tensorbord"), ("mlflow", "mlflow"), (["tensorboard", "dvclive"], "dvclive")],
-)
+@pytest.mark.parametrize(("reporters", "name"), [(["tensorbord"], "tensorbord"), ("mlflow", "mlflow")])
 def test_a_reporter_that_there_is_not_is_refused(
-    reporters: list[str] | str, name: str, run: Run, make: Make, train_params: TrainParamsWith
-) -> None:
-    with pytest.raises(UserError, match=rf"train\.trainer\.report_to: '{name}' is none of .* tensorboard;"):
+    reporters: list[str] | str, name: str, run: Run, make: Make, train_params: TrainParamsWith,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(fit_module, "get_available_reporting_integrations", lambda: ["dvclive", "tensorboard"])
+    with pytest.raises(
+        UserError, match=rf"reporter in train\.trainer\.report_to: '{name}'.*Legal: dvclive, tensorboard"
+    ):
         run(make("cls"), train_params(trainer={"report_to": reporters}))
+
+
+@pytest.mark.parametrize(
+    ("reporters", "expected"),
+    [(None, []), ("none", []), ("dvclive", []), ("all", ["tensorboard"]), (["tensorboard"], ["tensorboard"])],
+)
+def test_dvclive_logs_once_whatever_else_does(
+    reporters: Any, expected: list[str], train_params: TrainParamsWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (fit_module, training_args):
+        available = "get_available_reporting_integrations"
+        monkeypatch.setattr(module, available, lambda: ["dvclive", "tensorboard"], raising=False)
+    params = train_params(trainer={"report_to": reporters})
+    assert _arguments(params, "fp32", 1e-3, 0, tmp_path).report_to == expected
+    assert _arguments(params, "fp32", 1e-3, 0, None).report_to == []
 
 
 def test_a_batch_is_as_large_on_a_machine_of_several_gpus(

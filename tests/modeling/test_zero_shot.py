@@ -214,7 +214,7 @@ def test_weights_that_are_missing_are_refused(create: Create, local_models: dict
 
 
 @pytest.mark.parametrize("mode", ["full", "zero_shot"])
-def test_code_of_a_model_is_that_of_the_commit_wherever_it_lies(
+def test_code_of_a_model_is_that_of_the_commit_or_none(
     mode: str, make: Make, create: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origins: list[dict[str, Any]] = []

@@ -53,8 +53,6 @@ from transformers import BertConfig
 from src.errors import run
 from src.modeling import tiny
 from src.modeling.callbacks import LiveCallback
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.encoders import Encoder
 from src.stages import train
 tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
 LiveCallback.on_save = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
@@ -508,9 +506,14 @@ def test_a_state_is_of_all_that_a_training_learns_by(
 
     keys = [key()]
     assert key() == keys[0]
+    params.train.trainer["report_to"] = ["tensorboard"]
+    assert key() == keys[0]
+    params.train.trainer["optim"] = "sgd"
+    keys.append(key())
     model = replace(model, precision="bf16")
     keys.append(key())
-    for name in ("src/modeling/trainer.py", "src/tasks/cls.py", "encoder/model.safetensors"):
+    learning = ("modeling/trainer.py", "tasks/cls.py", "words.py", "records.py", "config.py", "stages/train.py")
+    for name in ("encoder/model.safetensors", *(f"src/{name}" for name in learning)):
         with (tmp_path / name).open("a") as file:
             file.write("# changed")
         keys.append(key())
@@ -520,9 +523,7 @@ def test_a_state_is_of_all_that_a_training_learns_by(
 
 
 def test_logs_of_tensorboard_outlive_the_state(train: Train) -> None:
-    train.monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
-    try:
-        assert train({"train.trainer": {"report_to": "tensorboard"}}).status == 0
-    finally:
-        os.environ.pop("TENSORBOARD_LOGGING_DIR", None)
-    assert len(list(train.root.glob("runs/*/events*"))) == 1
+    train.monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")  # which is put back as it was
+    train.monkeypatch.delenv("TENSORBOARD_LOGGING_DIR")
+    assert train({"train.trainer": {"report_to": "tensorboard"}}).status == 0
+    assert len(list(train.root.glob("runs/tiny-cls-7-*/events*"))) == 1

@@ -198,6 +198,7 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "data"], "data is a folder; a file is expected"),
         (["--batch-size", "0", "words"], "--batch-size is 0; it must be 1 or more"),
         (["words", " "], "one of the texts is empty"),
+        (["words", "\tsecond"], "one of the texts is empty"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -240,10 +241,11 @@ def test_a_line_that_is_not_utf8_is_left_out_and_named(
 
 
 def test_lines_without_words_are_no_texts(models: dict[str, Path], tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n  \n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n  \n\tsecond\n"))
     ended = tool("predict", "--model", models["cls"])
     assert ended.status == 2
-    assert ended.err.startswith("error: there is nothing to predict")
+    assert "left out: line 3 has no text before its tab" in ended.err
+    assert "error: there is nothing to predict: 1 rows were left out" in ended.err
 
 
 def test_texts_are_in_one_unicode_form(models: dict[str, Path], tool: Tool) -> None:
