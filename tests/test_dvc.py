@@ -208,6 +208,22 @@ def test_a_clone_is_checked_and_pulls_the_model_that_was_pushed(
     assert "up to date" in sh("dvc status", clone)
 
 
+def test_what_other_commits_and_experiments_use_goes_to_the_folder_that_is_named_whole(
+    finished: Path, tmp_path: Path
+) -> None:
+    """As the README says; of a relative path, DVC makes one of the root of the file system."""
+    project = tmp_path / "project"
+    shutil.copytree(finished, project, symlinks=True)
+    sh('dvc config --local remote.local.url "$PWD/.dvc-remote"', project)
+    sh("git init -q --bare ../git.git && git remote add origin ../git.git", project)
+    sh("dvc push --all-commits", project)
+    assert any((project / ".dvc-remote/files/md5").iterdir())
+    shutil.rmtree(project / ".dvc-remote")
+    sh("dvc exp run -S evaluate.bootstrap_samples=10 -n other && dvc exp push origin other", project)
+    sh("rm -r .dvc/cache && dvc get . models/current --rev other -o ../model", project)
+    assert (tmp_path / "model/model.safetensors").is_file()
+
+
 def test_a_typing_error_ends_with_one_line_and_leaves_the_results_alone(project: Path) -> None:
     before = (project / "metrics/evaluate.json").read_bytes()
     output = sh("dvc exp run -S model=dictabret", project, status=255)

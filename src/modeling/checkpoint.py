@@ -284,7 +284,7 @@ def load(
         revision: of `weights`.
 
     Raises:
-        UserError: no checkpoint there, or of a class that no task has.
+        UserError: no checkpoint there, one that lacks weights, or of a class that no task has.
     """
     if (folder / matcher.FILE).is_file():
         return matcher.load(folder)
@@ -294,12 +294,12 @@ def load(
     tokenizer = pretrained(AutoTokenizer, folder, origin)
     raw = read_json(folder / "config.json")
     if raw.get("model_type") in OURS:
-        model = pretrained(OURS[raw["model_type"]], folder, {})
+        model = _whole(OURS[raw["model_type"]], folder, {})
         labels = dict(model.config.task_labels)
     else:
         task = _task_of(folder, raw)
         if weights is None:
-            model = pretrained(getattr(transformers, task.auto_class), folder, origin)
+            model = _whole(getattr(transformers, task.auto_class), folder, origin)
         else:
             config = pretrained(AutoConfig, folder, origin)
             options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
@@ -312,6 +312,16 @@ def load(
     return Checkpoint(
         model, tokenizer, labels, max_length, settings, getattr(model.config, "inference_precision", "fp32")
     )
+
+
+def _whole(auto_class: Any, folder: Path, origin: Mapping[str, Any]) -> PreTrainedModel:
+    """Loads a model that has all of its weights; transformers draws those that are missing at random."""
+    model, found = pretrained(auto_class, folder, origin, output_loading_info=True)
+    if missing := sorted(found["missing_keys"]):
+        raise UserError(
+            f"the model in {folder} lacks {len(missing)} of its weights, such as {missing[0]}; is the folder whole?"
+        )
+    return model
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:

@@ -5,6 +5,7 @@ pytest tests/modeling/test_checkpoint.py
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import processors
 from transformers import AutoTokenizer, CanineConfig, CanineModel, CanineTokenizer, pipeline
 
@@ -442,3 +444,16 @@ def test_code_of_another_repository_is_refused() -> None:
     for repository, expected in (("other/code", "code that lies in another repository"), ("owner/model", "cannot be")):
         with pytest.raises(UserError, match=expected), checkpoint.loading("owner/model"):
             raise OSError(said.format("a" * 40) + where.format(repository))
+
+
+@pytest.mark.parametrize("task", ["cls", "cls+span"])
+def test_a_model_that_lacks_weights_is_refused(task: str, make: Make, tmp_path: Path) -> None:
+    """transformers draws them at random, and the model says something else every time."""
+    make(task).save(tmp_path)
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    lost = max(weights)
+    del weights[lost]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(UserError, match=rf"lacks 1 of its weights, such as {re.escape(lost)}; is the folder whole"):
+        checkpoint.load(tmp_path)
