@@ -31,8 +31,10 @@ def read(
     if isinstance(header, UserError):
         raise header
     missing = [name for name in required if name not in header]
+    if missing and not header:
+        raise UserError(f"{path}, row 1: empty; the names of the columns are expected there")
     if missing:
-        raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {', '.join(header) or 'none'}")
+        raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {', '.join(header)}")
     twice = [name for name in required if header.count(name) > 1]
     if twice:
         raise UserError(f"{path}, row 1: {header.count(twice[0])} columns are called '{twice[0]}'; rename the others")
@@ -60,6 +62,7 @@ def _rows(path: Path, delimiter: str, quoting: bool, encoding: str) -> Iterator[
             return
         except csv.Error as error:  # the table goes on with the next line
             passed = f" (lines {line} to {table.line_num} were read as one row)" if table.line_num > line else ""
-            yield UserError(f"{path}, line {line}: not CSV: {error}{passed}")
+            reason = str(error).partition(" - ")[0]  # behind it stands advice for who calls csv
+            yield UserError(f"{path}, line {line}: not CSV: {reason}{passed}")
         else:
             yield undecoded(path, line, ",".join(values), encoding) or values

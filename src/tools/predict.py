@@ -83,7 +83,10 @@ def main() -> None:
                 running.add(found[1])
                 done += 1
         if not done:
-            raise UserError(f"there is nothing to predict: {refused} rows were left out, and no other is there")
+            raise UserError(
+                f"there is nothing to predict: {refused} rows were left out, and no other is there; give texts, lines "
+                "of standard input, or a --file with rows"
+            )
     if arguments.file:
         _summary(arguments.out, running, done, refused)
 
