@@ -28,7 +28,7 @@ def fill(disk: Path, left: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("left", [8, 400, 1000, 1800])
+@pytest.mark.parametrize("left", [8, 400, 1000, 1500])
 def test_a_disk_that_is_full_while_a_model_or_its_state_is_saved(
     left: int, project: Project, whole: Project, disk: Disk
 ) -> None:
