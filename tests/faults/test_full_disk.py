@@ -32,7 +32,7 @@ def fill(disk: Path, left: int) -> Path:
 def test_a_disk_that_is_full_while_a_model_or_its_state_is_saved(
     left: int, project: Project, whole: Project, disk: Disk
 ) -> None:
-    """The model has 300 KiB, a state over twice as much, and two are there at once; the earlier model has its own seed."""
+    """The model has 300 KiB, a state over twice as much, and there are two of these at once."""
     project.out = disk(6000)
     project.changes = {"seed": 8, "train.epochs": 1}
     project.run("train")
