@@ -1,5 +1,6 @@
 """The one way to train: what the parameters ask of transformers' Trainer, its run, and the best epoch kept of it."""
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -145,6 +146,9 @@ def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], param
             raise UserError(
                 f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
             )
+    cores = os.cpu_count() or 1
+    if (params.loader_workers or 0) > cores:
+        raise UserError(f"train.loader_workers: {params.loader_workers} is more than the {cores} cores of this machine")
     chosen = "+".join(checkpoint.labels)
     for key in ("class_weights", "label_smoothing", "focal_gamma"):
         if getattr(params, key) and not any(task.labelled for task in checkpoint.tasks):

@@ -38,11 +38,8 @@ def choose(params: TrainParams) -> Setup:
     """Chooses by the machine what the parameters leave open.
 
     Raises:
-        UserError: a GPU is asked for where there is none, or more processes than there are cores.
+        UserError: a GPU is asked for where there is none.
     """
-    cores = os.cpu_count() or 1
-    if (params.loader_workers or 0) > cores:
-        raise UserError(f"train.loader_workers: {params.loader_workers} is more than the {cores} cores of this machine")
     kind = device(params.device).type
     on_gpu = kind == "cuda"
     can_tf32 = on_gpu and torch.cuda.get_device_capability() >= (8, 0)

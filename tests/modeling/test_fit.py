@@ -404,6 +404,17 @@ def test_dvclive_logs_once_whatever_else_does(
     assert _arguments(params, "fp32", 1e-3, 0, None).report_to == []
 
 
+def test_more_processes_than_cores_are_refused(
+    make: Make, train_params: TrainParamsWith, splits: dict[str, list[Example]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In training, which has them; what others trained elsewhere is evaluated on any machine."""
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    made = make("cls")
+    fit_module.check(made, splits["validation"], train_params(loader_workers=4))
+    with pytest.raises(UserError, match=r"train\.loader_workers: 5 is more than the 4 cores"):
+        fit_module.check(made, splits["validation"], train_params(loader_workers=5))
+
+
 def test_a_batch_is_as_large_on_a_machine_of_several_gpus(
     train_params: TrainParamsWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:

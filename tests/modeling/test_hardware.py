@@ -99,13 +99,6 @@ def test_what_is_left_open_follows_the_machine_and_what_is_given_wins(
     assert asdict(hardware.choose(train_params(**given))) == given | {"device": chosen["device"]}
 
 
-def test_more_processes_than_cores_are_refused(train_params: TrainParamsWith, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    assert hardware.choose(train_params(loader_workers=4)).loader_workers == 4
-    with pytest.raises(UserError, match=r"train\.loader_workers: 5 is more than the 4 cores"):
-        hardware.choose(train_params(loader_workers=5))
-
-
 def test_what_is_prepared_is_what_torch_works_with(train_params: TrainParamsWith) -> None:
     threads = torch.get_num_threads()
     given = {"device": "cpu", "threads": threads + 1, "tf32": True, "deterministic": True}
