@@ -14,7 +14,7 @@ repro: .venv/installed ## set up, then run the pipeline: prepare, hpo, train, ev
 
 test: .venv/installed-dev ## set up, then lint, check types and layers, and run all tests
 	$(MAKE) --no-print-directory lint
-	pytest -n 2 --dist loadfile
+	pytest -n 2
 
 lint: .venv/installed-dev ## ruff, mypy, import-linter
 	ruff check .

@@ -16,12 +16,17 @@ from typing import Any, NamedTuple
 
 _home = tempfile.TemporaryDirectory(prefix="tests-home-")
 _git = Path(_home.name) / "gitconfig"
-_git.write_text("[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n")
+_git.write_text("[init]\ndefaultBranch = main\n[safe]\ndirectory = *\n")  # the checkout may be another user's
+for _name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):  # of a user
+    os.environ.pop(_name, None)
+_TESTER = {"NAME": "Test", "EMAIL": "test@example.org"}  # dvc's libgit2 does not read GIT_CONFIG_GLOBAL
 os.environ |= {  # before transformers, dvc and git read them
     "HF_HOME": f"{_home.name}/huggingface",
     "HF_HUB_OFFLINE": "1",
     "GIT_CONFIG_GLOBAL": str(_git),
     "GIT_CONFIG_NOSYSTEM": "1",
+    **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _TESTER.items()},
+    "LOGNAME": "test",  # which dvc asks for, and a user without an entry in passwd has not
     "DVC_SITE_CACHE_DIR": f"{_home.name}/site-cache",
     "DVC_GLOBAL_CONFIG_DIR": f"{_home.name}/dvc-global",
     "DVC_SYSTEM_CONFIG_DIR": f"{_home.name}/dvc-system",

@@ -56,3 +56,8 @@ def write_params(path: Path, changes: Mapping[str, Any]) -> Path:
             target[last] = value
     YAML().dump(params, path)
     return path
+
+
+def queue_is_empty(project: Path) -> bool:
+    """Asks twice, for a task that a worker is just taking is neither queued nor running."""
+    return not any({"Queued", "Running"} & set(sh("dvc queue status", project).split()) for _ in range(2))

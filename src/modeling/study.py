@@ -10,6 +10,7 @@ import socket
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ Space = Mapping[str, Sequence[Any] | Range]
 HEARTBEAT = 10  # seconds between signs of life of a trial in a data base
 CLOCK = 5  # seconds by which the clock of a machine may be set right while a search runs
 ATTEMPTS = 3  # to open a storage
-GRACE = 60  # seconds without one after which a trial of another machine is given up
+GRACE = 60  # seconds without one, or without a word of its process, after which a trial is given up
 
 
 def name(label: str, settings: Mapping[str, Any], data: Sequence[Path]) -> str:
@@ -117,13 +118,21 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def give_up_dead(study: optuna.Study) -> None:
-    """Marks running trials as lost whose process is dead, on this machine; on others, by their missing heartbeat."""
-    if isinstance(study._storage, RDBStorage):
-        optuna.storages.fail_stale_trials(study)
-    host = socket.gethostname()
+    """Marks running trials as lost whose process is dead, on this machine; on others, by their missing heartbeat.
+
+    One whose process has not said which it is has died as it began, where that is long ago.
+    """
+    with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
+        optuna.storages.fail_stale_trials(study)  # does nothing where the storage keeps no heartbeats
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        process = trial.user_attrs.get("process", "")
-        if process.startswith(f"{host}:") and not _alive(process):
+        process = trial.user_attrs.get("process")
+        assert trial.datetime_start is not None  # it runs
+        begun_long_ago = datetime.now() - trial.datetime_start > timedelta(seconds=GRACE)
+        if (
+            begun_long_ago
+            if process is None
+            else process.startswith(f"{socket.gethostname()}:") and not _alive(process)
+        ):
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 

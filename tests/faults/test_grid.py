@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.project import SMALL, sh, write_params
+from tests.project import SMALL, queue_is_empty, sh, write_params
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def at_work(project: Path) -> dict[psutil.Process, str | None]:
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while not (found := what()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -66,7 +66,7 @@ def run_queue(project: Path) -> None:
 
 def wait_for_queue(project: Path) -> None:
     """Waits until it is empty."""
-    wait_for(lambda: not at_work(project) and not {"Queued", "Running"} & set(sh("dvc queue status", project).split()))
+    wait_for(lambda: not at_work(project) and queue_is_empty(project))
 
 
 def told(project: Path) -> dict[str, Any]:

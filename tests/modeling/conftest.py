@@ -1,5 +1,6 @@
 """Tiny checkpoints of the architectures in the ENCODERS table, saved to folders as the hub has them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def _sentence_piece(texts: list[str]) -> PreTrainedTokenizerFast:
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trainer = trainers.UnigramTrainer(vocab_size=500, special_tokens=special, unk_token="<unk>", show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
+    learnt = [(piece, score) for piece, score in json.loads(tokenizer.to_str())["model"]["vocab"]]
+    others = sorted(learnt[len(special) :], key=lambda row: (-row[1], row[0]))  # the trainer orders ties by chance
+    tokenizer.model = models.Unigram(learnt[: len(special)] + others, unk_id=special.index("<unk>"))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -214,25 +213,35 @@ def test_trials_become_tables_and_plots_that_need_no_network(job: MakeJob, tmp_p
     assert (tmp_path / "out/html/plotly.min.js").stat().st_size > 1_000_000
 
 
+KILLED = """
+import os, signal
+from src.errors import run
+from src.modeling import search
+from src.stages import hpo
+fit, calls = search.fit, []
+def killed(*arguments, **options):
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return fit(*arguments, **options)
+search.fit = killed
+run(hpo.main)
+"""
+
+
 def test_a_killed_search_goes_on_and_loses_the_running_trial_alone(
     params_file: ParamsFile, prepared: Path, tmp_path: Path
 ) -> None:
     params = params_file({**FAST, "hpo.n_trials": 4, "prepare.max_samples": 160})
-    command = [
-        sys.executable, "-m", "src.stages.hpo", f"--params={params}", f"--data={prepared}",
-        f"--tuned={ROOT / 'tuned.yaml'}", f"--out={tmp_path / 'hpo'}",
+    arguments = [
+        f"--params={params}", f"--data={prepared}", f"--tuned={ROOT / 'tuned.yaml'}", f"--out={tmp_path / 'hpo'}"
     ]  # fmt: skip
-    environment = {**os.environ, "DVC_ROOT": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    for line in process.stdout:
-        if line.startswith("trial 1:"):
-            break
-    time.sleep(0.3)  # into the next trial
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    options: dict[str, Any] = {"cwd": ROOT, "env": {**os.environ, "DVC_ROOT": str(tmp_path)}, "timeout": 300}
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], **options)
+    assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "hpo").exists()
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "src.stages.hpo", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, **options)
     assert "2 of 4 trials done" in done.stdout
     with (tmp_path / "hpo/trials.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 4

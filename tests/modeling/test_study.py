@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import optuna
@@ -82,6 +83,48 @@ def test_a_trial_of_a_dead_process_is_given_up_and_one_of_a_living_process_is_no
     assert len(study.counted(current)) == 2
     study.give_up_dead(current)
     assert [trial.number for trial in study.counted(current)] == [0]
+
+
+def _start_a_trial_and_die_before_it_is_signed(where: str | None, folder: Path) -> None:
+    study.open_study("name", study.storage(where, folder), PARAMS).ask()
+    os._exit(9)
+
+
+@pytest.mark.parametrize("where", [None, "studies.log"])
+def test_a_trial_that_nobody_has_signed_is_given_up_after_a_while(
+    where: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process died before it could say which it was, and in a journal or as early as this there is no heartbeat."""
+    arguments = (where, tmp_path / ".studies")
+    child = multiprocessing.get_context("spawn").Process(
+        target=_start_a_trial_and_die_before_it_is_signed, args=arguments
+    )
+    child.start()
+    child.join()
+    current = study.open_study("name", study.storage(*arguments), PARAMS)
+    study.give_up_dead(current)
+    assert len(study.counted(current)) == 1
+    monkeypatch.setattr(study, "GRACE", 0)
+    study.give_up_dead(current)
+    assert study.counted(current) == []
+
+
+def test_a_trial_of_another_machine_is_given_up_when_its_heartbeat_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "GRACE", 1)
+    kept_in = study.storage(None, tmp_path)
+    current = study.open_study("name", kept_in, PARAMS)
+    trial = current.ask()
+    trial.set_user_attr("process", "another machine:1:0")
+    kept_in.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+    study.give_up_dead(current)
+    assert len(study.counted(current)) == 1
+    deadline = time.monotonic() + 60
+    while study.counted(current):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        study.give_up_dead(current)
 
 
 def test_values_are_drawn_from_the_space() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Command, Ended
+from tests.project import queue_is_empty
 from tests.rows import LABELS, label, words, write
 
 PARAMS = """\
@@ -68,10 +69,10 @@ def sh(command: str, cwd: Path) -> str:
 def finish(repository: Path) -> None:
     """Runs what is queued, on two workers."""
     sh("dvc queue start -j 2", repository)
-    deadline = time.monotonic() + 120
-    while "Queued" in (status := sh("dvc queue status", repository)) or "Running" in status:
-        assert time.monotonic() < deadline, status
-        if "Running" not in status:
+    deadline = time.monotonic() + 600
+    while not queue_is_empty(repository):
+        assert time.monotonic() < deadline
+        if "Running" not in sh("dvc queue status", repository):
             sh("dvc queue start -j 2", repository)  # workers that were about to end take nothing more
         time.sleep(0.5)
 
