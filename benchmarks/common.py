@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from tokenizers import BertWordPieceTokenizer
 
-from src import config
-from src.config import TrainParams
-from src.records import Example
+from src.core import config
+from src.core.config import TrainParams
+from src.core.records import Example
 
 if TYPE_CHECKING:
-    from src.modeling.checkpoint import Checkpoint
+    from src.models.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 IDIOMS = ROOT.parent / "shared" / "data" / "hebrew-idioms" / "train.csv"
@@ -41,8 +41,8 @@ def base_sized(rows: list[Example], chosen: TrainParams) -> Checkpoint:
     from transformers import PreTrainedTokenizerFast  # here: growth must stay small, for a process that it starts
 
     from benchmarks import stock  # counts its memory as its own at first
-    from src.modeling import hardware
-    from src.modeling.checkpoint import Checkpoint
+    from src.models import hardware
+    from src.models.checkpoint import Checkpoint
 
     learnt = BertWordPieceTokenizer(strip_accents=False, lowercase=False)
     learnt.train_from_iterator([row.text for row in rows], vocab_size=16_000, show_progress=False)

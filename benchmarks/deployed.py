@@ -10,11 +10,12 @@ from pathlib import Path
 from transformers.utils import logging
 
 from benchmarks import common
-from src.files import write_lines
-from src.modeling import checkpoint, modes
-from src.modeling.batches import encode
-from src.modeling.encoders import Encoder
-from src.modeling.fit import fit
+from src.core.files import write_lines
+from src.models import checkpoint
+from src.models.batches import encode
+from src.models.encoders import Encoder
+from src.training import modes
+from src.training.fit import fit
 
 ROWS = 64  # to learn from: an adapter that has learnt nothing changes nothing
 TEXTS = 200

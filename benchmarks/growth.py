@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import common
-from src.files import read_yaml, write_yaml
+from src.core.files import read_yaml, write_yaml
 
 ALPHABET = range(0x5D0, 0x5EB)  # Hebrew, final forms included
 STAGES = {

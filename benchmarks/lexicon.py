@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from src.files import read_json
-from src.lexicon import Lexicon
-from src.records import read_examples
+from src.core.files import read_json
+from src.core.records import read_examples
+from src.text.lexicon import Lexicon
 
 SPLITS = ("train", "validation", "test", "unseen")
 

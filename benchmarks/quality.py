@@ -15,14 +15,14 @@ from transformers import set_seed
 
 from benchmarks import common, stock
 from src import tasks
-from src.config import TrainParams
-from src.modeling import checkpoint
-from src.modeling.batches import encode
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.encoders import ENCODERS
-from src.modeling.fit import fit
-from src.modeling.predict import predict
-from src.records import Example, read_examples
+from src.core.config import TrainParams
+from src.core.records import Example, read_examples
+from src.models import checkpoint
+from src.models.batches import encode
+from src.models.checkpoint import Checkpoint
+from src.models.encoders import ENCODERS
+from src.models.inference import predict
+from src.training.fit import fit
 
 SPLITS = ("test", "unseen")
 

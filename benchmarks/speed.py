@@ -21,13 +21,14 @@ import torch
 
 from benchmarks import common, stock
 from benchmarks.stock import Cost, cost
-from src.config import TrainParams
-from src.modeling import hardware, modes
-from src.modeling.batches import encode
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.fit import fit
-from src.modeling.predict import predict, ready
-from src.records import Example
+from src.core.config import TrainParams
+from src.core.records import Example
+from src.models import hardware
+from src.models.batches import encode
+from src.models.checkpoint import Checkpoint
+from src.models.inference import predict, ready
+from src.training import modes
+from src.training.fit import fit
 
 EPOCHS = 5  # of mode frozen
 

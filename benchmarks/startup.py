@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import common
-from src.files import read_yaml, write_yaml
+from src.core.files import read_yaml, write_yaml
 
 Tree = tuple[Path, list[str]]  # a revision's files, and its command for the train stage
 

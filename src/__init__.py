@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from src.errors import stop_at_once
+from src.core.command import stop_at_once
 
 if sys.argv[:1] == ["-m"]:  # `python -m src.stages.train` is on its way to that file, and runs nothing else
     stop_at_once()

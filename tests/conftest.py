@@ -44,9 +44,9 @@ import hypothesis
 import pytest
 from ruamel.yaml import YAML
 
-from src.errors import run
-from src.records import SPLITS, Example, read_examples
-from src.words import locate, spans_of
+from src.core.command import run
+from src.core.records import SPLITS, Example, read_examples
+from src.text.words import locate, spans_of
 from tests.project import ROOT, SMALL, copy_of_project, sh, write_params
 
 hypothesis.settings.register_profile(

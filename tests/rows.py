@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies
 
-from src.records import Prediction
+from src.core.records import Prediction
 
 LABELS = ("Literal", "Figurative")
 

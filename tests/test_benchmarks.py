@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import common, growth, startup, stock
-from src.files import read_yaml
-from src.modeling import tiny
-from src.records import Example
+from src.core.files import read_yaml
+from src.core.records import Example
+from src.models import tiny
 
 
 def test_the_stock_way_pads_to_128(splits: dict[str, list[Example]]) -> None:

@@ -15,8 +15,8 @@ import optuna
 import pytest
 from huggingface_hub import ModelCard
 
-from src.checks import CHECKS, workspace
-from src.records import read_predictions
+from src.core.records import read_predictions
+from src.runs.checks import CHECKS, workspace
 from tests.conftest import Command
 from tests.project import queue_is_empty, sh
 

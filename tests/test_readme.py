@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from src.modeling.encoders import ENCODERS
+from src.models.encoders import ENCODERS
 from src.tasks import TASKS
 from tests.conftest import ROOT
 

@@ -7,18 +7,18 @@ from collections.abc import Collection
 
 import pytest
 
-from src.analysis import baselines, ensemble, errors, majority
-from src.modeling import card
-from src.records import FIELDS
+from src.analysis import baselines, ensembling, error_categories, majority
+from src.core.records import FIELDS
 from src.tasks import TASKS
 from src.tools import predict
+from src.training import model_card
 
 
 @pytest.mark.parametrize(
     "table",
     [
-        FIELDS, errors.CATEGORIES, errors.RIGHT, baselines.BASELINES, majority.MAJORITY, ensemble.VOTES, predict.SAY,
-        card.PIPELINES,
+        FIELDS, error_categories.CATEGORIES, error_categories.RIGHT, baselines.BASELINES, majority.MAJORITY,
+        ensembling.VOTES, predict.SAY, model_card.PIPELINES,
     ],
     ids=["fields", "categories", "right", "baselines", "majority", "votes", "say", "pipelines"],
 )  # fmt: skip

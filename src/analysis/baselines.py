@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from src.analysis.majority import MAJORITY, Baseline, Rows, Splits, each, no_answer
-from src.lexicon import Lexicon
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks import cls, evidence, span
 from src.tasks.alignment import searched_text
-from src.words import spans_of, split_words, tags_of
+from src.text.lexicon import Lexicon
+from src.text.words import spans_of, split_words, tags_of
 
 SENTENCE = re.compile(r"\S.*?(?:[.!?…]+(?=\s)|(?=\n)|\s*\Z)", re.DOTALL)
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from src.analysis import errors, scores
+from src.analysis import error_categories, scores
 from src.analysis.calibration import calibration
-from src.records import Prediction
+from src.core.records import Prediction
 from src.tasks import TASKS
 
 
@@ -33,14 +33,18 @@ def _split(task: str, rows: Sequence[Prediction], scored: dict[str, Any]) -> dic
     if not usable:
         return {"rows": 0, "without_gold": len(rows)}
     confusion = {name: scored.pop(name) for name in list(scored) if name.startswith("confusion")}
-    counts = errors.count(usable)
+    counts = error_categories.count(usable)
     found = calibration(usable)
     return {
         "rows": len(usable),
         "without_gold": len(rows) - len(usable),
         "scores": scored,
         **confusion,
-        "errors": {"counts": counts, "shares": errors.shares(counts), "groups": errors.grouped(task, counts)},
+        "errors": {
+            "counts": counts,
+            "shares": error_categories.shares(counts),
+            "groups": error_categories.grouped(task, counts),
+        },
         "calibration": found and found._asdict() | {"bins": [found._asdict() for found in found.bins]},
         "groups": {group: {"rows": n} | values for group, n, values in _groups(task, usable)},
     }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from src.analysis import errors
+from src.analysis import error_categories
 from src.analysis.tables import TEXT
 from src.tasks import TASKS
 
@@ -45,7 +45,7 @@ def _number(value: Any) -> str:
 def categories(task: str, counts: Mapping[str, Mapping[str, int]]) -> str:
     """Renders the counts and shares of {split: {category: rows}}, and under them those of the groups of categories."""
 
-    tables = {split: errors.table(task, found) for split, found in counts.items()}
+    tables = {split: error_categories.table(task, found) for split, found in counts.items()}
     lines = _lines(tables, dict, lambda cell: f"{cell[0]} ({cell[1]:.1%})")
     return TEXT.table(["category", *counts], lines)
 

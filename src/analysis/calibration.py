@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.records import Prediction
+from src.core.records import Prediction
 from src.tasks.cls import ECE_BINS, ece
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from src.records import Prediction
-from src.words import Span, spans_of, tags_of
+from src.core.records import Prediction
+from src.text.words import Span, spans_of, tags_of
 
 
 def combined(how: str, rows: Sequence[Prediction], found: Sequence[Prediction]) -> list[Prediction]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from src.analysis.compare import COLUMNS, SPLITS, Comparison, Row, Statistic, spell
+from src.analysis.grouping import COLUMNS, SPLITS, Comparison, Row, Statistic, spell
 from src.analysis.significance import Pair
 from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
 

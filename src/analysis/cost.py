@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
-from src.config import CostParams
-from src.errors import UserError
+from src.core.config import CostParams
+from src.core.user_errors import UserError
 
 
 @dataclass(frozen=True)

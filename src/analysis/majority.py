@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks import Task, cls, evidence, span
 from src.tasks.alignment import searched_text
 

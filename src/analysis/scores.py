@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from src.records import SPLITS, Prediction, label_set
+from src.core.records import SPLITS, Prediction, label_set
 from src.tasks import TASKS, Task
 
 MOST_WEIGHTS = 10_000_000  # held at once when rows are resampled: 80 MB

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.analysis.aligned import align
+from src.analysis.same_rows import align
 from src.analysis.scores import resampled, with_gold
-from src.records import Prediction
+from src.core.records import Prediction
 from src.tasks import TASKS
 
 EXACT_BELOW = 25  # discordant rows; from so many on the chi-squared approximation of McNemar's test is good

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from src.corpora import criteria, csv, hub, idioms, jsonl, squad
+from src.core.user_errors import UserError, unknown_name
 from src.corpora.corpus_file import Corpus
+from src.corpora.readers import criteria, csv, hub, idioms, jsonl, squad
 from src.corpora.rows import Entry, Found, Row
-from src.errors import UserError, unknown_name
 
 
 class Reader(Protocol):

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from src.config import Section, parse
-from src.errors import UserError, unknown_name
-from src.files import read_yaml
-from src.records import FIELDS, SPLITS
+from src.core.config import Section, parse
+from src.core.files import read_yaml
+from src.core.records import FIELDS, SPLITS
+from src.core.user_errors import UserError, unknown_name
 
 FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
 

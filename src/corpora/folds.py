@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from src.config import PrepareParams
+from src.core.config import PrepareParams
+from src.core.user_errors import UserError
 from src.corpora.rows import Entry
-from src.errors import UserError
 
 
 def tested_rows(units: Sequence[Sequence[Entry]], params: PrepareParams) -> set[str]:

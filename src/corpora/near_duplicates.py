@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from src.core.records import Example
 from src.corpora.rows import Entry, letters
-from src.records import Example
 
 NEAR = 0.8  # Jaccard similarity of character 5-grams from which two texts count as near-duplicates
 GRAM = 5

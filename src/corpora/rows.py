@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from src.errors import UserError
-from src.records import Example
-from src.words import spans_of
+from src.core.records import Example
+from src.core.user_errors import UserError
+from src.text.words import spans_of
 
 
 class Entry(Protocol):

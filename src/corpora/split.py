@@ -8,13 +8,13 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
-from src.config import PrepareParams
+from src.core.config import PrepareParams
+from src.core.records import SPLITS
+from src.core.user_errors import unknown_name
 from src.corpora import folds
-from src.corpora.copies import units
 from src.corpora.corpus_file import Corpus
+from src.corpora.duplicates import units
 from src.corpora.rows import Entry
-from src.errors import unknown_name
-from src.records import SPLITS
 
 
 def inseparable(corpus: Corpus, params: PrepareParams) -> str | None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from src.records import SPLITS, Example
-from src.words import spans_of
+from src.core.records import SPLITS, Example
+from src.text.words import spans_of
 
 
 def describe(examples: Iterable[Example]) -> dict[str, Any]:

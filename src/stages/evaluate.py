@@ -11,15 +11,17 @@ from typing import Any
 
 from transformers.utils import logging
 
-from src import config, tasks
+from src import tasks
 from src.analysis import scores
 from src.analysis.baselines import baselines, lexicon_canonical
 from src.analysis.combine import combined
-from src.errors import UserError, run
-from src.files import atomic_folder, read_json, write_csv, write_json
-from src.modeling import checkpoint, hardware
-from src.modeling.predict import predict, ready
-from src.records import Prediction, read_examples, write_predictions
+from src.core import config
+from src.core.command import run
+from src.core.files import atomic_folder, read_json, write_csv, write_json
+from src.core.records import Prediction, read_examples, write_predictions
+from src.core.user_errors import UserError
+from src.models import checkpoint, hardware
+from src.models.inference import predict, ready
 from src.tasks import Task
 
 SPLITS = ("test", "unseen")

@@ -10,12 +10,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from src import config, tasks
-from src.config import Params
-from src.errors import UserError, run
-from src.files import atomic_folder, read_json, read_yaml, write_json, write_yaml
-from src.modeling import encoders, trials
-from src.records import read_examples
+from src import tasks
+from src.core import config
+from src.core.command import run
+from src.core.config import Params
+from src.core.files import atomic_folder, read_json, read_yaml, write_json, write_yaml
+from src.core.records import read_examples
+from src.core.user_errors import UserError
+from src.models import encoders
+from src.search import trial_tables
 
 
 def main() -> None:
@@ -38,18 +41,18 @@ def main() -> None:
             overrides = _tuned(params, arguments.tuned) if params.hpo.mode == "tuned" else {}
             params.train.overridden(overrides, arguments.tuned)
             write_yaml(folder / "best.yaml", overrides)
-            trials.write(folder, [], params.hpo.space)
+            trial_tables.write(folder, [], params.hpo.space)
     print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
 
 
 def _search(
     params: Params, encoder: encoders.Encoder, labels: dict[str, list[str]], data: Path, out: Path
 ) -> dict[str, Any]:
-    from src.modeling import search, study
+    from src.search import rounds, study
 
     files = [data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
-    studies = search.search(
-        search.Job(
+    studies = rounds.search(
+        rounds.Job(
             params=params,
             encoder=encoder,
             labels=labels,
@@ -59,10 +62,10 @@ def _search(
             folder=Path(os.environ.get("DVC_ROOT", ".")) / ".studies",
         )
     )
-    saved, planned = trials.saved_epochs(studies)
+    saved, planned = trial_tables.saved_epochs(studies)
     print(f"pruning saved {saved} of {planned} epochs")
-    winner, best = search.best(studies)
-    trials.write(out, studies, params.hpo.space)
+    winner, best = rounds.best(studies)
+    trial_tables.write(out, studies, params.hpo.space)
     write_yaml(out / "best.yaml", best.params, remark=f"score {best.value}, study {winner.study_name}")
     found = {
         "model": params.model,

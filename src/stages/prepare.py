@@ -6,13 +6,14 @@ python -m src.stages.prepare --corpus data/raw/sample --out data/prepared --stat
 import argparse
 from pathlib import Path
 
-from src import config, corpora
-from src.corpora import canonical, checks, copies, corpus_file, split, statistics
+from src import corpora
+from src.core import config
+from src.core.command import run
+from src.core.files import atomic_folder, write_json
+from src.core.records import SPLITS, write_examples
+from src.corpora import canonical_idioms, corpus_file, duplicates, intake_checks, split, statistics
 from src.corpora.near_duplicates import near_duplicates
-from src.corpora.shelf import Shelf
-from src.errors import run
-from src.files import atomic_folder, write_json
-from src.records import SPLITS, write_examples
+from src.corpora.row_store import Shelf
 
 
 def main() -> None:
@@ -27,20 +28,20 @@ def main() -> None:
     corpus = corpus_file.with_group(corpus_file.load(arguments.corpus), params.group_column)
     shelf = Shelf(arguments.out.parent)  # of the rows, whose texts are not held in memory
     rows, dropped = corpora.without_dropped(shelf.keep(corpora.read(arguments.corpus, corpus)), corpus)
-    checks.check_rows(rows, corpus)
-    idioms = canonical.idioms(arguments.corpus, corpus, rows)
+    intake_checks.check_rows(rows, corpus)
+    idioms = canonical_idioms.idioms(arguments.corpus, corpus, rows)
     remarks = [remark for row in rows for remark in row.remarks]
     unseen = split.held_out(rows, corpus, params)
     inseparable = split.inseparable(corpus, params)
     rows = split.assign(rows, unseen, params, inseparable)
-    leaks = copies.leaking(rows) if corpus.leaks == "drop" else []
+    leaks = duplicates.leaking(rows) if corpus.leaks == "drop" else []
     leaking = {leak.id for leak, _ in leaks}
     rows = [row for row in rows if row.id not in leaking]
-    checks.check_leaks(rows, inseparable, corpus.inseparable)  # group_by may have parted what the latter ties
+    intake_checks.check_leaks(rows, inseparable, corpus.inseparable)  # group_by may have parted what the latter ties
     rows = split.subset(rows, params.max_samples, params.split_seed)
-    checks.check_sizes(rows, unseen)
-    checks.check_kinds(rows)
-    near = near_duplicates(copies.distinct(rows))
+    intake_checks.check_sizes(rows, unseen)
+    intake_checks.check_kinds(rows)
+    near = near_duplicates(duplicates.distinct(rows))
 
     with atomic_folder(arguments.out) as folder:
         for name in SPLITS:
@@ -61,10 +62,10 @@ def main() -> None:
             "splits": statistics.describe(row.example for row in rows),
             "unseen_groups": sorted({str(row.group) for row in rows if row.split == "unseen"}),
             "dropped_labels": dropped,
-            "dropped_leaks": copies.listed([(leak.id, copy.id) for leak, copy in leaks]),
-            "remarks": copies.listed(remarks),
-            "duplicates": copies.describe(rows),
-            "near_duplicates": copies.listed(near),
+            "dropped_leaks": duplicates.listed([(leak.id, copy.id) for leak, copy in leaks]),
+            "remarks": duplicates.listed(remarks),
+            "duplicates": duplicates.describe(rows),
+            "near_duplicates": duplicates.listed(near),
         },
     )
     sizes = ", ".join(f"{name} {sum(row.split == name for row in rows)}" for name in SPLITS)

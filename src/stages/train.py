@@ -1,6 +1,6 @@
 """Stage train: fine-tunes the chosen encoder on the chosen tasks in the chosen mode; keeps the best epoch's weights.
 
-Says in health.json whether the run is to be trusted: src/modeling/health.py.
+Says in health.json whether the run is to be trusted: src/training/health_rules.py.
 
     python -m src.stages.train --data data/prepared --best metrics/hpo/best.yaml \\
         --model models/current --environment models/environment.json --live metrics/train \\
@@ -22,25 +22,28 @@ from filelock import FileLock, Timeout
 from huggingface_hub import ModelCard
 from transformers.utils import logging
 
-from src import config, tasks
+from src import tasks
 from src.analysis import majority
-from src.config import Params, TrainParams
-from src.errors import UserError, run, unknown_name
-from src.files import atomic_folder, digest, read_json, read_yaml, write_json, write_lines
-from src.modeling import card, checkpoint, encoders, hardware, health, modes, reload, zero_shot
-from src.modeling.batches import encode
-from src.modeling.callbacks import LiveCallback
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.encoders import Encoder
-from src.modeling.fit import Fit, check, fit
-from src.modeling.health import Facts, History
-from src.modeling.matcher import Matcher
-from src.modeling.predict import predict
-from src.modeling.represent import representing
-from src.modeling.trainer import DivergedError
-from src.modeling.watch import CostCallback, HealthCallback
-from src.records import Example, read_examples
+from src.core import config
+from src.core.command import run
+from src.core.config import Params, TrainParams
+from src.core.files import atomic_folder, digest, read_json, read_yaml, write_json, write_lines
+from src.core.records import Example, read_examples
+from src.core.user_errors import UserError, unknown_name
+from src.models import checkpoint, encoders, hardware
+from src.models.batches import encode
+from src.models.checkpoint import Checkpoint
+from src.models.encoders import Encoder
+from src.models.inference import predict
+from src.models.matcher import Matcher
+from src.representations.extraction import representing
 from src.tasks import validation_scores
+from src.training import health_rules, model_card, modes, reload, zero_shot
+from src.training.callbacks import LiveCallback
+from src.training.fit import Fit, check, fit
+from src.training.health_callback import CostCallback, HealthCallback
+from src.training.health_rules import Facts, History
+from src.training.trainer import DivergedError
 
 SRC = Path(__file__).parents[1]
 PROBE = 8  # validation rows on which the saved model is compared with the one in memory
@@ -58,7 +61,7 @@ def main() -> None:
     parser.add_argument("--health", type=Path, required=True, help="JSON file to write the findings of each rule to")
     arguments = parser.parse_args()
 
-    from transformers import set_seed  # loads torch, which src.modeling has set the process up for by now
+    from transformers import set_seed  # loads torch, which src.models has set the process up for by now
 
     params = config.load(arguments.params)
     chosen = params.train.overridden(read_yaml(arguments.best), arguments.best)
@@ -101,7 +104,7 @@ def main() -> None:
                     callbacks=[LiveCallback(live), CostCallback(), watch, *represent],
                 )
             except DivergedError as error:
-                write_json(arguments.health, health.judge(error.history, watch.facts, chosen.health))
+                write_json(arguments.health, health_rules.judge(error.history, watch.facts, chosen.health))
                 raise
             live.summary["best"] = {"primary": result.primary, "epoch": result.epoch}
         trained = chosen.model_copy(update={"learning_rate": learning_rate, "precision": model.precision})
@@ -114,8 +117,8 @@ def _key(encoder: Encoder, model: Checkpoint, params: Params, chosen: TrainParam
 
     It is of all that a training learns by, code too: what went on from another's state would be half of each.
     """
-    code = ["config.py", "records.py", "words.py", "stages/train.py"]
-    code += [str(path.relative_to(SRC)) for name in ("modeling", "tasks") for path in (SRC / name).rglob("*.py")]
+    folders = ("core", "models", "tasks", "text", "training")
+    code = ["stages/train.py", *(str(path.relative_to(SRC)) for name in folders for path in (SRC / name).rglob("*.py"))]
     device = hardware.device(chosen.device)
     machine = hardware.describe(device)
     learns_by = [
@@ -242,7 +245,7 @@ def _write(
     with atomic_folder(arguments.model) as folder:
         done.before_saving(folder)
         model.save(folder)
-        _card(model, params, done, arguments.data).save(folder / card.FILE)
+        _card(model, params, done, arguments.data).save(folder / model_card.FILE)
     device = hardware.device(done.trained.device)
     peak = hardware.peak_memory_mib(device)
     setup = asdict(hardware.choose(done.trained))
@@ -256,7 +259,7 @@ def _write(
             model, arguments.model, validation[:PROBE], trust_remote_code=done.trained.trust_remote_code
         ),
     )
-    judged = health.judge(done.history, facts, done.trained.health)
+    judged = health_rules.judge(done.history, facts, done.trained.health)
     write_json(arguments.health, judged)
     watch.tell(judged)
     red_flags, warnings = (
@@ -276,7 +279,7 @@ def _write(
 
 def _card(model: Checkpoint | Matcher, params: Params, done: _Run, data: Path) -> ModelCard:
     source = encoders.find(params.model, done.trained.trust_remote_code, done.trained.revision).source
-    return card.create(
+    return model_card.create(
         model.labels,
         read_json(data / "corpus.json"),
         data,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from src.errors import UserError, unknown_name
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
+from src.core.user_errors import UserError, unknown_name
 from src.tasks.alignment import Encoding
 from src.tasks.cls import Cls
 from src.tasks.evidence import Evidence

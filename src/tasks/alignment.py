@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from src.errors import UserError
-from src.records import Example
-from src.words import Offsets, locate
+from src.core.records import Example
+from src.core.user_errors import UserError
+from src.text.words import Offsets, locate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.records import Example, Prediction, label_set
+from src.core.records import Example, Prediction, label_set
 from src.tasks.alignment import Encoding
 from src.tasks.counts import f1
 from src.tasks.loss import IGNORED, cross_entropy, softmax

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks.alignment import Encoding, searched_text
 from src.tasks.answers import best, best_threshold, exact, overlap
 from src.tasks.loss import IGNORED, cross_entropy

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks.alignment import Encoding
 from src.tasks.counts import f1
 from src.tasks.loss import IGNORED, cross_entropy, log_softmax
-from src.words import follows, locate, spans_of
+from src.text.words import follows, locate, spans_of
 
 if TYPE_CHECKING:
     import torch

@@ -30,15 +30,17 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from src.analysis.tables import TEXT
-from src.errors import UserError, run
-from src.modeling import checkpoint, hardware, latency, variants
-from src.modeling.batches import encode
-from src.modeling.latency import Latency
-from src.modeling.matcher import Matcher
-from src.modeling.predict import Logits, predict
-from src.modeling.predict import run as run_model
-from src.modeling.variants import CONVERTED, VARIANTS
-from src.records import Example, read_examples
+from src.core.command import run
+from src.core.records import Example, read_examples
+from src.core.user_errors import UserError
+from src.deploy import latency, variants
+from src.deploy.latency import Latency
+from src.deploy.variants import CONVERTED, VARIANTS
+from src.models import checkpoint, hardware
+from src.models.batches import encode
+from src.models.inference import Logits, predict
+from src.models.inference import run as run_model
+from src.models.matcher import Matcher
 from src.tools.predict import of_lines
 
 REFERENCE = "fp32"  # the variant that others are compared with

@@ -15,13 +15,14 @@ from typing import Any
 
 from huggingface_hub import EvalResult
 
-from src import experiments
 from src.analysis.tables import MARKDOWN
-from src.errors import UserError, run
-from src.experiments import LOCK, METRICS, MODEL
-from src.files import atomic_folder, read_json
-from src.modeling import card
+from src.core.command import run
+from src.core.files import atomic_folder, read_json
+from src.core.user_errors import UserError
+from src.runs import experiments
+from src.runs.experiments import LOCK, METRICS, MODEL
 from src.tasks import TASKS
+from src.training import model_card
 
 SPLITS = ("test", "unseen")
 HEADINGS = ("task", "metric", "system", *(heading for split in SPLITS for heading in (split, "95 %")))
@@ -46,9 +47,9 @@ def main() -> None:
         text = WITH_DICTIONARY.format(params["evaluate.lexicon"]) + text
     table = MARKDOWN.table(HEADINGS, list(_lines(scores)))
     with atomic_folder(arguments.out) as folder:
-        completed = card.completed(Path(MODEL), list(_results(scores, params["prepare.corpus"])), text + table)
+        completed = model_card.completed(Path(MODEL), list(_results(scores, params["prepare.corpus"])), text + table)
         shutil.copytree(MODEL, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        completed.save(folder / card.FILE)
+        completed.save(folder / model_card.FILE)
     print(arguments.out)
 
 
@@ -95,7 +96,7 @@ def _results(scores: Mapping[str, Any], corpus: str) -> Iterator[EvalResult]:
             low, high = found[split][f"{metric}_interval"]
             of = f" of the baseline {baseline}, not of this model" if baseline else ""
             name = f"{metric}{of} (95 %: {low:.3f} to {high:.3f})"
-            yield card.result(task, corpus, split, metric, found[split][metric], name)
+            yield model_card.result(task, corpus, split, metric, found[split][metric], name)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from src import config, experiments
 from src.analysis.tables import TEXT
-from src.checks import check
-from src.checks.subject import PATHS, Subject
-from src.errors import UserError, run
-from src.experiments import DATA, MODEL, PARAMS
-from src.finding import Finding, worst
+from src.core import config
+from src.core.check_result import CheckResult, worst
+from src.core.command import run
+from src.core.user_errors import UserError
+from src.runs import experiments
+from src.runs.checks import check
+from src.runs.checks.subject import PATHS, Subject
+from src.runs.experiments import DATA, MODEL, PARAMS
 
 
 def main() -> None:
@@ -51,24 +53,24 @@ def main() -> None:
         sys.exit(1)
 
 
-def _overfit() -> Mapping[str, Finding]:
-    from src.checks.overfit import overfit  # loads torch, which the other checks load with the model
+def _overfit() -> Mapping[str, CheckResult]:
+    from src.training.overfit import overfit  # loads torch, which the other checks load with the model
 
     return {"overfit": overfit(config.load(Path(PARAMS)), Path(DATA))}
 
 
-def _of_experiment(name: str, trust_remote_code: bool) -> Mapping[str, Finding]:
+def _of_experiment(name: str, trust_remote_code: bool) -> Mapping[str, CheckResult]:
     with experiments.fetched(experiments.commit_of(name), *PATHS) as root:
         return check(Subject(name, root / MODEL, root, trust_remote_code=trust_remote_code))
 
 
-def _of_model(folder: Path, trust_remote_code: bool) -> Mapping[str, Finding]:
+def _of_model(folder: Path, trust_remote_code: bool) -> Mapping[str, CheckResult]:
     if not folder.is_dir():
         raise UserError(f"--model {folder}: there is no such folder")
     return check(Subject(str(folder), folder, trust_remote_code=trust_remote_code))
 
 
-def _text(found: Mapping[str, Finding]) -> str:
+def _text(found: Mapping[str, CheckResult]) -> str:
     lines = []
     for name, finding in found.items():
         first, *rest = finding.message.splitlines()
@@ -76,7 +78,7 @@ def _text(found: Mapping[str, Finding]) -> str:
     return TEXT.table(["check", "status", "what was found"], lines)
 
 
-def _json(name: str, status: str, found: Mapping[str, Finding]) -> str:
+def _json(name: str, status: str, found: Mapping[str, CheckResult]) -> str:
     checks = {check: asdict(finding) for check, finding in found.items()}
     return json.dumps(
         {"subject": name, "status": status, "checks": checks}, ensure_ascii=False, indent=2, allow_nan=False

@@ -18,16 +18,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from src import config, experiments, systems
-from src.analysis import compare, comparison_table, cost, scores, significance
-from src.analysis.compare import Comparison, Run
+from src.analysis import comparison_table, cost, grouping, scores, significance
 from src.analysis.cost import Spent
+from src.analysis.grouping import Comparison, Run
 from src.analysis.significance import Pair
-from src.config import CostParams
-from src.errors import UserError, run, unknown_name
-from src.experiments import ENVIRONMENT, LOCK, PARAMS, PREDICTIONS, SEARCH
-from src.files import read_json
-from src.records import Prediction, read_predictions
+from src.core import config
+from src.core.command import run
+from src.core.config import CostParams
+from src.core.files import read_json
+from src.core.records import Prediction, read_predictions
+from src.core.user_errors import UserError, unknown_name
+from src.runs import experiments, systems
+from src.runs.experiments import ENVIRONMENT, LOCK, PARAMS, PREDICTIONS, SEARCH
 
 GAPS = {"gap_absolute", "gap_percent"}  # what scores hold beside splits
 
@@ -84,7 +86,7 @@ def of_files(patterns: Sequence[str]) -> tuple[Comparison, list[Pair], dict[str,
     found = systems.read(patterns)
     runs = {_spelt(name, seed): rows for name, by_seed in found.items() for seed, rows in by_seed.items()}
     named = [_run(name, seed, rows) for name, by_seed in found.items() for seed, rows in by_seed.items()]
-    comparison = compare.compare(named)
+    comparison = grouping.compare(named)
     return replace(comparison, warnings=[*comparison.warnings, *_lacking(named)]), significance.pairs(found), runs
 
 
@@ -127,7 +129,7 @@ def of_experiments(
             raise unknown_name(f"finished experiment of {rev}", name, finished)
     runs = [experiment.run for name, experiment in finished.items() if name in chosen or not chosen]
     try:
-        comparison = compare.compare(runs, list(dict.fromkeys(",".join(over).split(","))))
+        comparison = grouping.compare(runs, list(dict.fromkeys(",".join(over).split(","))))
     except UserError:
         _warn(amiss)
         raise
@@ -140,7 +142,7 @@ def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pa
     """Tests the rows of a table that are measured on the same examples; says what cannot be tested."""
     rivals = defaultdict(list)
     for row in comparison.rows:
-        rivals[row.task, compare.data(row)].append(row)
+        rivals[row.task, grouping.data(row)].append(row)
     pairs: list[Pair] = []
     warnings: list[str] = []
     rows: dict[str, list[Prediction]] = {}
@@ -154,7 +156,7 @@ def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pa
             pairs += significance.pairs(
                 {
                     row.name: {
-                        compare.spelled(over): [found for found in rows[name] if found.task == task]
+                        grouping.spelled(over): [found for found in rows[name] if found.task == task]
                         for name, over in zip(row.runs, row.over, strict=True)
                     }
                     for row in group

@@ -16,15 +16,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from src import corpora
-from src.config import parse
-from src.corpora import checks, copies, corpus_file, criteria, statistics
+from src.core.command import run
+from src.core.config import parse
+from src.core.files import write_yaml
+from src.core.records import SPLITS
+from src.core.user_errors import UserError
+from src.corpora import corpus_file, duplicates, intake_checks, statistics
 from src.corpora.corpus_file import Corpus
+from src.corpora.guess import doubt, guess
 from src.corpora.near_duplicates import near_duplicates
+from src.corpora.readers import criteria
 from src.corpora.rows import Row
-from src.errors import UserError, run
-from src.files import write_yaml
-from src.records import SPLITS
-from src.tools.guess import doubt, guess
 
 SHOWN = 20  # errors and warnings of one run, each; the rest is counted
 
@@ -122,7 +124,7 @@ def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
     ids: dict[str, Row] = {}
     for row in rows:
         try:
-            checks.check_row(row, corpus)
+            intake_checks.check_row(row, corpus)
         except UserError as error:
             yield str(error)
         first = ids.setdefault(row.example.id, row)
@@ -135,9 +137,9 @@ def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
             yield str(row.refuse("split", f"unknown split; legal: {', '.join(SPLITS)}, or named under splits"))
     placed = [row for row in rows if row.example.split in SPLITS]
     if corpus.leaks == "drop":
-        gone = {row.example.id for row, _ in copies.leaking(placed)}
+        gone = {row.example.id for row, _ in duplicates.leaking(placed)}
         placed = [row for row in placed if row.example.id not in gone]
-    yield from map(str, checks.find_leaks(placed, corpus.inseparable))
+    yield from map(str, intake_checks.find_leaks(placed, corpus.inseparable))
 
 
 def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
@@ -156,16 +158,16 @@ def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
     for group in corpus.unseen_groups:
         if group not in groups:
             yield f"unseen_groups: no row has the group '{group}'"
-    leaks = copies.leaking(rows) if corpus.leaks == "drop" else []
+    leaks = duplicates.leaking(rows) if corpus.leaks == "drop" else []
     if leaks:
         yield f"{len(leaks)} rows are dropped, because a later split has the same text"
-    twice = copies.describe(rows)
+    twice = duplicates.describe(rows)
     if twice["texts"]:
         yield (
             f"{twice['texts']} texts stand more than once, {twice['conflicting_labels']} of them with different "
             f"labels; the first: {', '.join(twice['listed'][0])}"
         )
-    near = near_duplicates(copies.distinct(rows))
+    near = near_duplicates(duplicates.distinct(rows))
     if near:
         yield f"{len(near)} pairs of texts are nearly the same; the nearest: {near[0][0]}, {near[0][1]}"
 

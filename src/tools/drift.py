@@ -14,11 +14,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from src import systems
-from src.analysis import drift, drift_table
-from src.analysis.drift import Drift
-from src.errors import UserError, run
-from src.representations import Representations, read
+from src.core.command import run
+from src.core.user_errors import UserError
+from src.representations import drift_table, layer_drift
+from src.representations.layer_drift import Drift
+from src.representations.states_file import Representations, read
+from src.runs import systems
 
 
 def main() -> None:
@@ -39,13 +40,14 @@ def main() -> None:
     layers = {len(found.cosine) for runs in drifts.values() for found in runs.values()}
     if len(layers) > 1:
         raise UserError(f"the bases have different numbers of layers: {', '.join(map(str, sorted(layers)))}")
-    tests, warnings = drift.tests(drifts)
-    means = drift.means(drifts)
+    tests, warnings = layer_drift.tests(drifts)
+    means = layer_drift.means(drifts)
     if arguments.figures:  # first: where they cannot be written, nothing is printed
         from src.analysis.report import figures  # loads matplotlib
+        from src.representations.drift_figure import drift_figure
 
         with figures.style():
-            figures.write(arguments.figures, {"drift": figures.drift(means)})
+            figures.write(arguments.figures, {"drift": drift_figure(means)})
     for warning in [*_unchecked(unknown), *_few(base for _, base in bases.values()), *warnings]:
         print(f"WARNING: {warning}", file=sys.stderr)
     print(drift_table.FORMATS[arguments.form](means, tests))
@@ -69,10 +71,10 @@ def _runs(
             raise UserError(f"{path} is of seed '{seed}', for which --base has no file; there are: {', '.join(bases)}")
         base_path, base = bases[seed] if len(bases) > 1 else next(iter(bases.values()))
         model = read(path)
-        drift.check(base, model, (str(base_path), str(path)))
+        layer_drift.check(base, model, (str(base_path), str(path)))
         unknown += [path for path, about in ((base_path, base.about), (path, model.about)) if about.start is None]
         steps.add(model.about.step)
-        found[seed] = drift.drift(base, model, str(path))
+        found[seed] = layer_drift.drift(base, model, str(path))
     if len(steps) > 1:
         named = ["the end" if step is None else str(step) for step in sorted(steps, key=lambda s: (s is None, s))]
         raise UserError(

@@ -25,8 +25,9 @@ from dvc.repo import Repo
 from dvc_gdrive import GDriveFileSystem
 from pydrive2.files import ApiRequestError
 
-from src.errors import UserError, run
-from src.files import read_json
+from src.core.command import run
+from src.core.files import read_json
+from src.core.user_errors import UserError
 
 TIMEOUT = 180  # seconds: without a byte from Google, and until a person has signed in
 

@@ -8,9 +8,10 @@ score and compare read the result like any other file of predictions.
 import argparse
 from pathlib import Path
 
-from src.analysis.ensemble import METHODS, ensemble
-from src.errors import UserError, run
-from src.records import read_predictions, write_predictions
+from src.analysis.ensembling import METHODS, ensemble
+from src.core.command import run
+from src.core.records import read_predictions, write_predictions
+from src.core.user_errors import UserError
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.analysis import breakdown_table, errors, scores
+from src.analysis import breakdown_table, error_categories, scores
 from src.analysis.tables import TEXT
-from src.errors import UserError, run
-from src.records import Prediction, read_predictions, read_splits
+from src.core.command import run
+from src.core.records import Prediction, read_predictions, read_splits
+from src.core.user_errors import UserError
 
 
 def main() -> None:
@@ -54,20 +55,20 @@ def sentences(folder: Path) -> dict[str, str]:
 
 def _mistakes(rows: Sequence[Prediction], texts: Mapping[str, str], limit: int) -> dict[str, Any]:
     return {
-        "categories": errors.count(rows),
-        "by_group": errors.by(rows, lambda row: row.group),
-        "by_span_length": errors.by(rows, errors.span_length),
+        "categories": error_categories.count(rows),
+        "by_group": error_categories.by(rows, lambda row: row.group),
+        "by_span_length": error_categories.by(rows, error_categories.span_length),
         "most_confident": [
             {
                 "id": row.id,
                 "group": row.group,
                 "category": category,
-                "gold": errors.spelt(row, row.gold),
-                "predicted": errors.spelt(row, row.predicted),
-                "confidence": errors.confidence(row),
+                "gold": error_categories.spelt(row, row.gold),
+                "predicted": error_categories.spelt(row, row.predicted),
+                "confidence": error_categories.confidence(row),
                 "text": texts.get(row.id) or " ".join(row.tokens or []),
             }
-            for row, category in errors.most_confident(rows, limit)
+            for row, category in error_categories.most_confident(rows, limit)
         ],
     }
 

@@ -23,20 +23,21 @@ from tqdm import tqdm
 from transformers.utils import logging
 
 from src import corpora
-from src.analysis import errors
+from src.analysis import error_categories
 from src.analysis.scores import Running
-from src.config import parse
-from src.corpora import checks, corpus_file
+from src.core.command import run
+from src.core.config import parse
+from src.core.files import atomic_file
+from src.core.records import Example, Prediction, as_line
+from src.core.user_errors import UserError
+from src.corpora import corpus_file, intake_checks
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Found, nfc
-from src.errors import UserError, run
-from src.files import atomic_file
-from src.modeling import checkpoint, hardware
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.matcher import Matcher
-from src.modeling.predict import predict, ready
-from src.records import Example, Prediction, as_line
-from src.words import spans_of, split_words
+from src.models import checkpoint, hardware
+from src.models.checkpoint import Checkpoint
+from src.models.inference import predict, ready
+from src.models.matcher import Matcher
+from src.text.words import spans_of, split_words
 
 PART = 1024  # rows of a file that are held at once
 SPLIT = "input"  # of rows whose file names none
@@ -180,7 +181,7 @@ def _checked(found: Found, corpus: Corpus) -> Example | UserError:
     if isinstance(found, UserError):
         return found
     try:
-        checks.check_row(found, corpus)
+        intake_checks.check_row(found, corpus)
     except UserError as error:
         return error
     return _with_words(replace(found.example, split=found.example.split or SPLIT))
@@ -224,7 +225,7 @@ def _writer(out: Path | None, as_json: bool) -> Iterator[Callable[[Predicted], N
 def _text(example: Example, predictions: Sequence[Prediction]) -> str:
     lines = [" | ".join(filter(None, (example.text, example.text_pair)))]
     for row in predictions:
-        gold = "" if row.gold is None else f"; gold: {errors.spelt(row, row.gold)}"
+        gold = "" if row.gold is None else f"; gold: {error_categories.spelt(row, row.gold)}"
         lines.append(f"    {row.task}: {SAY[row.task](row)}{gold}")
     return "\n".join(lines)
 

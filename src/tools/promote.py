@@ -11,9 +11,10 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from src import config
-from src.errors import UserError, run
-from src.files import read_json, read_yaml, write_yaml
+from src.core import config
+from src.core.command import run
+from src.core.files import read_json, read_yaml, write_yaml
+from src.core.user_errors import UserError
 
 
 def main() -> None:

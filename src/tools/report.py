@@ -14,17 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from src import experiments
-from src.analysis import compare
-from src.analysis.compare import Comparison, Run
+from src.analysis import grouping
+from src.analysis.grouping import Comparison, Run
 from src.analysis.report import figures, page
 from src.analysis.report.contents import Material, sections
 from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
-from src.errors import UserError, run
-from src.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, PREDICTIONS
-from src.files import read_json, write_lines
-from src.records import read_predictions, read_splits
+from src.core.command import run
+from src.core.files import read_json, write_lines
+from src.core.records import read_predictions, read_splits
+from src.core.user_errors import UserError
+from src.runs import experiments
+from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, PREDICTIONS
 from src.tools.compare import of_experiments, of_files
 
 STATISTICS = "metrics/data.json"
@@ -71,7 +72,7 @@ def main() -> None:
 def _of_workspace() -> Reported:
     material = _material(Path())
     params, name = material.params, "workspace"
-    comparison = compare.compare([Run(name, params, material.scores)])
+    comparison = grouping.compare([Run(name, params, material.scores)])
     if changed := experiments.changed_stages():
         warning = f"the workspace has changed since these results were made ({', '.join(changed)}): dvc repro"
         comparison = replace(comparison, warnings=[*comparison.warnings, warning])

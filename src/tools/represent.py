@@ -15,16 +15,20 @@ from pathlib import Path
 
 from transformers.utils import logging
 
-from src import config, representations, tasks
-from src.config import Params
-from src.errors import UserError, run
-from src.experiments import DATA, MODEL, PARAMS
-from src.files import read_json
-from src.modeling import card, checkpoint, encoders, hardware
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.matcher import Matcher
-from src.modeling.represent import Extraction, choose
-from src.records import Example, read_examples
+from src import tasks
+from src.core import config
+from src.core.command import run
+from src.core.config import Params
+from src.core.files import read_json
+from src.core.records import Example, read_examples
+from src.core.user_errors import UserError
+from src.models import checkpoint, encoders, hardware
+from src.models.checkpoint import Checkpoint
+from src.models.matcher import Matcher
+from src.representations import states_file
+from src.representations.extraction import Extraction, choose
+from src.runs.experiments import DATA, MODEL, PARAMS
+from src.training import model_card
 
 
 def main() -> None:
@@ -58,7 +62,7 @@ def main() -> None:
     extraction.check(budget, 1, key)
     model.model.to(setup.device).float()
     found = extraction.run(arguments.batch_size)
-    representations.write(arguments.out, found)
+    states_file.write(arguments.out, found)
     samples, layers, width = found.states.shape
     size = arguments.out.stat().st_size / 2**20
     print(f"wrote {arguments.out}: {samples} examples x {layers} layers x {width}, {size:.2f} MiB")
@@ -95,13 +99,13 @@ def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
 
 def _start(folder: Path) -> str | None:
     """What training says in a model's card that it started from."""
-    found = card.parameters(folder)
+    found = model_card.parameters(folder)
     names = ("model", "task", "seed", "revision")
     return encoders.start(**{name: found[name] for name in names}) if set(names) <= found.keys() else None
 
 
 def _base(name: str, params: Params, data: Path) -> Checkpoint:
-    from transformers import set_seed  # loads torch, which src.modeling has set the process up for by now
+    from transformers import set_seed  # loads torch, which src.models has set the process up for by now
 
     train: Sequence[Example] = read_examples(data / "train.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(data / "labels.json"))

@@ -13,8 +13,9 @@ from pathlib import Path
 from src.analysis import breakdown_table
 from src.analysis.breakdown import breakdown, flat
 from src.analysis.tables import as_csv
-from src.errors import UserError, run
-from src.records import read_predictions
+from src.core.command import run
+from src.core.records import read_predictions
+from src.core.user_errors import UserError
 
 
 def main() -> None:

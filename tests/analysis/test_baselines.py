@@ -20,12 +20,12 @@ from src.analysis.baselines import (
     tfidf,
 )
 from src.analysis.majority import majority_answer, majority_label, majority_tag
+from src.core.files import read_json
+from src.core.records import SPLITS, Example, Prediction, read_examples
 from src.corpora import corpus_file
-from src.files import read_json
-from src.records import SPLITS, Example, Prediction, read_examples
 from src.stages import prepare
 from src.tasks import TASKS
-from src.words import invalid_tag
+from src.text.words import invalid_tag
 from tests.conftest import ROOT
 
 DECLARED = ["Literal", "Figurative"]

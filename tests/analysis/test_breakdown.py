@@ -19,7 +19,7 @@ from sklearn import metrics as sklearn
 
 from src.analysis import breakdown_table
 from src.analysis.breakdown import breakdown, flat
-from src.records import Prediction
+from src.core.records import Prediction
 from tests.rows import LABELS, label, of_labels, of_tags, sure, words
 
 IDIOMS = ("שבר שתיקה", "g", "h")

@@ -13,7 +13,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from src.analysis.calibration import Calibration, calibration
-from src.records import Prediction
+from src.core.records import Prediction
 from src.tasks import TASKS
 from tests.rows import LABELS, label, of_labels, sure, words
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from src.analysis.combine import RULES, combined
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks import cls, span
 
 WORDS = ["he", "broke", "the", "ice", "and", "cut", "corners"]

@@ -1,4 +1,4 @@
-"""The tests of pairs as tables; tests/analysis/test_compare.py has the table of means.
+"""The tests of pairs as tables; tests/analysis/test_grouping.py has the table of means.
 
 pytest tests/analysis/test_comparison_table.py
 """
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, strategies
 
 from src.analysis import comparison_table
-from src.analysis.compare import Comparison, Run, compare
 from src.analysis.comparison_table import FORMATS, marked
+from src.analysis.grouping import Comparison, Run, compare
 from src.analysis.significance import Pair, Seeds
 
 NOTHING = Comparison([], [])

@@ -12,8 +12,8 @@ import pytest
 
 from src.analysis import cost
 from src.analysis.cost import Spent
-from src.config import CostParams
-from src.errors import UserError
+from src.core.config import CostParams
+from src.core.user_errors import UserError
 
 PRICES = CostParams(currency="EUR", date="2026-01-31", per_hour={"H100": 3.6, "H100 80GB": 7.2, "cpu": 0.36})
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from src.analysis.scores import by_group, confusion, evaluate, gap, interval
-from src.records import Prediction
+from src.core.records import Prediction
 from src.tasks import TASKS
 from tests.conftest import ROOT
 
@@ -231,7 +231,7 @@ def test_evaluation_of_words_without_spans_is_json_without_nan(rows: list[Predic
 def test_scoring_imports_neither_torch_nor_transformers() -> None:
     code = (
         "import sys; from src.analysis import baselines, scores; from src.tasks import TASKS;"
-        "from src.records import Prediction as P;"
+        "from src.core.records import Prediction as P;"
         "row = dict(id='1', split='test', group=None, correct=True);"
         "scores.evaluate(TASKS['cls'], {'test': [P(**row, task='cls', gold='a', predicted='a')]}, 2);"
         "scores.evaluate(TASKS['span'], {'test': [P(**row, task='span', gold=['B-X'], predicted=['B-X'])]}, 2);"

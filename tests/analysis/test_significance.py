@@ -17,8 +17,8 @@ from sklearn.metrics import f1_score
 
 from src.analysis import significance
 from src.analysis.significance import Pair, bootstrap, holm, mcnemar, over_seeds, pairs
-from src.errors import UserError
-from src.records import Prediction
+from src.core.records import Prediction
+from src.core.user_errors import UserError
 from tests.rows import LABELS, label, sure, words
 
 

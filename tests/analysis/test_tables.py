@@ -1,4 +1,4 @@
-"""Tables as text, Markdown and LaTeX; records as CSV; tests/analysis/test_compare.py has those of a comparison.
+"""Tables as text, Markdown and LaTeX; records as CSV; tests/analysis/test_grouping.py has those of a comparison.
 
 pytest tests/analysis/test_tables.py
 """

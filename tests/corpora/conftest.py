@@ -16,10 +16,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from src import corpora
-from src.corpora import checks, corpus_file
+from src.core.user_errors import UserError
+from src.corpora import corpus_file, intake_checks
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
-from src.errors import UserError
 from tests.conftest import ROOT, SHARED
 
 SAMPLE = ROOT / "data" / "raw" / "sample"
@@ -190,7 +190,7 @@ def refusal_of(folder: Path) -> str:
 
     def take() -> None:
         found = corpus_file.load(folder)
-        checks.check_rows(list(corpora.read(folder, found)), found)
+        intake_checks.check_rows(list(corpora.read(folder, found)), found)
 
     with pytest.raises(UserError) as error:
         take()

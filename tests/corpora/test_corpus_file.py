@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from src import corpora
+from src.core.user_errors import UserError
 from src.corpora import corpus_file
-from src.errors import UserError
 from tests.corpora.conftest import SmallCorpus
 
 ROOT = Path(__file__).parents[2]

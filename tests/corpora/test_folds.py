@@ -16,15 +16,16 @@ from typing import Any
 
 import pytest
 
-from src import config, corpora
-from src.config import PrepareParams
+from src import corpora
+from src.core import config
+from src.core.config import PrepareParams
+from src.core.records import SPLITS, read_examples
+from src.core.user_errors import UserError
 from src.corpora import corpus_file
-from src.corpora.checks import check_leaks, check_sizes
 from src.corpora.corpus_file import Corpus
+from src.corpora.intake_checks import check_leaks, check_sizes
 from src.corpora.rows import Row
 from src.corpora.split import assign, held_out
-from src.errors import UserError
-from src.records import SPLITS, read_examples
 from tests.conftest import ROOT
 from tests.corpora.conftest import SAMPLE
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from src import corpora
+from src.core.records import Example, read_examples
 from src.corpora import corpus_file
 from src.corpora.near_duplicates import near_duplicates
 from src.corpora.rows import Row
-from src.records import Example, read_examples
-from src.words import invalid_tag, locate, spans_of, split_words, tags_of
+from src.text.words import invalid_tag, locate, spans_of, split_words, tags_of
 
 SIZES = {"train": 3456, "validation": 432, "test": 432, "unseen": 480}
 HELD_OUT = {"חתך פינה", "חצה קו אדום", "נשאר מאחור", "שבר שתיקה", "איבד את הראש", "רץ אחרי הזנב של עצמו"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from src.core.records import Example
 from src.corpora import near_duplicates
 from src.corpora.rows import Row
-from src.records import Example
 
 
 def similar_texts() -> list[Row]:

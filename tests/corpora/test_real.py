@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from src.core.records import SPLITS, Example, read_examples
 from src.corpora import corpus_file
-from src.records import SPLITS, Example, read_examples
 from tests.conftest import ROOT, SHARED, Ended
 from tests.corpora.conftest import REAL, rows_of
 

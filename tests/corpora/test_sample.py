@@ -7,11 +7,11 @@ import csv
 import unicodedata
 from collections import Counter
 
-from src.corpora.checks import check_leaks, check_rows, check_sizes
 from src.corpora.corpus_file import Corpus
+from src.corpora.intake_checks import check_leaks, check_rows, check_sizes
 from src.corpora.near_duplicates import near_duplicates
 from src.corpora.rows import Row
-from src.words import spans_of, split_words
+from src.text.words import spans_of, split_words
 from tests.corpora.conftest import SAMPLE
 
 

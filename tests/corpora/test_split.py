@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from src import corpora
-from src.config import PrepareParams
+from src.core.config import PrepareParams
+from src.core.user_errors import UserError
 from src.corpora import corpus_file
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
 from src.corpora.split import assign, held_out, largest_remainder, subset
-from src.errors import UserError
 from tests.corpora.conftest import SmallCorpus
 
 UNSEEN = ["שחה נגד הזרם", "סגר את הברז", "תלה את הנעליים", "הרכין ראש"]

@@ -5,8 +5,8 @@ pytest tests/corpora/test_statistics.py
 
 import json
 
+from src.core.records import Example
 from src.corpora.statistics import describe
-from src.records import Example
 
 
 def example(number: int, words: int, split: str = "train", span: int = 1, **more: str) -> Example:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from src import corpora
+from src.core.records import Example
+from src.core.user_errors import UserError
 from src.corpora import corpus_file, rows
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Row
-from src.errors import UserError
-from src.records import Example
 from tests.conftest import ROOT
 
 FULL = {"text": "text", "text_pair": "pair", "label": "label", "group": "group", "split": "split", "answers": "answers"}
@@ -120,7 +120,7 @@ def test_an_endless_file_is_read_row_by_row(tmp_path: Path, monkeypatch: pytest.
     def endless(path: Path, encoding: str = "utf-8") -> Iterator[str]:
         return itertools.chain(["text,label\n"], itertools.repeat("a,no\n"))
 
-    monkeypatch.setattr("src.corpora.delimited.lines", endless)
+    monkeypatch.setattr("src.corpora.readers.delimited.lines", endless)
     assert rows.lines is not endless
     assert len(list(itertools.islice(corpora.stream(written(tmp_path, ""), meta()), 1000))) == 1000
 

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from transformers import BertConfig
 
-from src.errors import run
-from src.modeling import tiny, trainer
-from src.modeling.callbacks import LiveCallback
-from src.records import Example, write_examples
+from src.core.command import run
+from src.core.records import Example, write_examples
+from src.models import tiny
+from src.training import trainer
+from src.training.callbacks import LiveCallback
 from tests.project import ROOT, write_params
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

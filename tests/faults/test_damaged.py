@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from src.modeling import state
+from src.training import resume_state
 from tests.faults.conftest import EVALUATED, TRAINED, Project, copy, killed_after
 
 STATE = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
@@ -27,10 +27,10 @@ def test_a_state_with_a_damaged_file_is_named_and_the_one_before_is_chosen(
 ) -> None:
     project = copy(interrupted, tmp_path)
     newest, before = project.state("checkpoint-6"), project.state("checkpoint-3")
-    assert state.last(newest.parent) == newest
+    assert resume_state.last(newest.parent) == newest
     damage(newest / name)
     capfd.readouterr()
-    assert state.last(newest.parent) == before
+    assert resume_state.last(newest.parent) == before
     said = capfd.readouterr().err
     assert said.startswith(f"the state {newest} is not whole and is not used: {newest / name}")
     assert said.count("\n") == 1
@@ -90,5 +90,5 @@ def test_a_state_of_a_project_that_was_moved_is_not_gone_on_from(
     """Its best model is not where it says, and Trainer would keep the last epoch's weights in its place."""
     moved = tmp_path / "moved"
     shutil.copytree(interrupted.state("checkpoint-6").parent, moved)
-    assert state.last(moved) is None
+    assert resume_state.last(moved) is None
     assert "the best model is in another folder" in capfd.readouterr().err

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from src.files import read_json
-from src.modeling import trainer
+from src.core.files import read_json
+from src.training import trainer
 from tests.faults.conftest import Fault, Project
 
 

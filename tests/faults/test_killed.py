@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import transformers
 
-from src.modeling import search, trainer
-from src.modeling.callbacks import LiveCallback
-from src.modeling.checkpoint import Checkpoint
+from src.models.checkpoint import Checkpoint
+from src.search import rounds
 from src.stages import evaluate, prepare
+from src.training import trainer
+from src.training.callbacks import LiveCallback
 from tests.faults.conftest import EVALUATED, TRAINED, Fault, Project, kill, states
 
 
@@ -83,7 +84,7 @@ def test_a_stage_that_is_killed_leaves_files_whole_or_absent_and_runs_again(
 
 def test_a_search_that_is_killed_keeps_its_trials_and_makes_up_for_the_lost_one(project: Project) -> None:
     project.changes = {"hpo.mode": "search"}
-    project.killed("hpo", at(search, "fit", 2))
+    project.killed("hpo", at(rounds, "fit", 2))
     assert not (project.root / "metrics/hpo").exists()
     printed = project.run("hpo")
     assert "1 of 2 trials done" in printed

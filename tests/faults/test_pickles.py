@@ -14,13 +14,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from src import config
-from src.errors import UserError
-from src.modeling import checkpoint, state
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.encoders import Encoder
-from src.records import Example
+from src.core import config
+from src.core.records import Example
+from src.core.user_errors import UserError
+from src.models import checkpoint
+from src.models.checkpoint import Checkpoint
+from src.models.encoders import Encoder
 from src.tasks import label_sets, parse
+from src.training import resume_state
 from tests.faults.conftest import Project, copy
 from tests.project import ROOT
 
@@ -77,7 +78,7 @@ def test_every_file_of_a_state_is_looked_at_before_trainer_reads_it(
 ) -> None:
     folder = copy(interrupted, tmp_path).state("checkpoint-6").parent
     mark = planted(folder / "checkpoint-6" / name)
-    found = state.last(folder)
+    found = resume_state.last(folder)
     assert found is not None
     assert found.name == "checkpoint-3"
     assert not mark.exists()

@@ -15,7 +15,7 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from src.errors import run
+from src.core.command import run
 
 CASES = int(os.environ.get("FUZZ_CASES", "1500"))  # in all tests of this folder together
 SEED = int(os.environ.get("FUZZ_SEED", "0"))

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from src import config
+from src.core import config
+from src.core.records import SPLITS, read_examples
+from src.core.user_errors import UserError
 from src.corpora import corpus_file
-from src.errors import UserError
-from src.records import SPLITS, read_examples
 from src.stages import prepare
 from tests.corpora.conftest import SmallCorpus
 from tests.fuzz.conftest import ENCODINGS, Outcomes, broken_bytes, broken_value, share, texts, values

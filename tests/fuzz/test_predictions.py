@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, set_seed
 
-from src import config, tasks
-from src.errors import UserError
-from src.modeling import checkpoint, tiny
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.encoders import Encoder
-from src.records import Example, as_line, read_predictions
+from src import tasks
+from src.core import config
+from src.core.records import Example, as_line, read_predictions
+from src.core.user_errors import UserError
+from src.models import checkpoint, tiny
+from src.models.checkpoint import Checkpoint
+from src.models.encoders import Encoder
 from src.tools import compare, ensemble, errors, predict, report, score
 from tests.fuzz.conftest import TEXTS, Outcomes, broken_bytes, broken_value, share, texts, values
 from tests.fuzz.test_corpora import as_csv, as_jsonl, rows

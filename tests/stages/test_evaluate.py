@@ -17,10 +17,11 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import confusion_matrix, f1_score
 from transformers import BertConfig, set_seed
 
-from src import config, tasks
-from src.modeling import checkpoint, tiny
-from src.modeling.encoders import ENCODERS
-from src.records import Example, read_examples, write_examples
+from src import tasks
+from src.core import config
+from src.core.records import Example, read_examples, write_examples
+from src.models import checkpoint, tiny
+from src.models.encoders import ENCODERS
 from tests.conftest import ROOT, Ended, ParamsFile, Stage
 
 DECLARED = ["Literal", "Figurative"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from src.files import read_yaml
-from src.records import Example, write_examples
+from src.core.files import read_yaml
+from src.core.records import Example, write_examples
 from tests.conftest import ROOT, Ended, ParamsFile, Stage
 
 TUNED = """

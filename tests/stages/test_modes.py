@@ -14,9 +14,9 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
-from src.files import read_json, write_json
-from src.modeling import checkpoint, tiny
-from src.records import Example, read_predictions, write_examples
+from src.core.files import read_json, write_json
+from src.core.records import Example, read_predictions, write_examples
+from src.models import checkpoint, tiny
 from tests.conftest import Command, Ended, ParamsFile
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

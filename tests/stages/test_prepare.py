@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from src.records import SPLITS, read_examples
+from src.core.records import SPLITS, read_examples
 from tests.conftest import Ended
 from tests.corpora.conftest import UNSEEN, SmallCorpus, cells
 

@@ -22,18 +22,18 @@ import torch
 import transformers
 from transformers import BertConfig, pipeline
 
-from src import config
-from src.files import read_json, write_json
-from src.finding import STATUSES
-from src.modeling import checkpoint, tiny
-from src.modeling.callbacks import LiveCallback
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.encoders import Encoder
-from src.modeling.health import RULES
-from src.modeling.predict import predict
-from src.records import Example, read_examples, write_examples
+from src.core import config
+from src.core.check_result import STATUSES
+from src.core.files import read_json, write_json
+from src.core.records import Example, read_examples, write_examples
+from src.models import checkpoint, tiny
+from src.models.checkpoint import Checkpoint
+from src.models.encoders import Encoder
+from src.models.inference import predict
 from src.stages import train as stage
 from src.tasks import validation_scores
+from src.training.callbacks import LiveCallback
+from src.training.health_rules import RULES
 from tests.conftest import ROOT, Ended, ParamsFile, Stage
 from tests.rows import LABELS
 
@@ -50,9 +50,9 @@ ENVIRONMENT = {
 KILLED = f"""
 import os, signal
 from transformers import BertConfig
-from src.errors import run
-from src.modeling import tiny
-from src.modeling.callbacks import LiveCallback
+from src.core.command import run
+from src.models import tiny
+from src.training.callbacks import LiveCallback
 from src.stages import train
 tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
 LiveCallback.on_save = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
@@ -512,7 +512,9 @@ def test_a_state_is_of_all_that_a_training_learns_by(
     keys.append(key())
     model = replace(model, precision="bf16")
     keys.append(key())
-    learning = ("modeling/trainer.py", "tasks/cls.py", "words.py", "records.py", "config.py", "stages/train.py")
+    learning = (
+        "training/trainer.py", "tasks/cls.py", "text/words.py", "core/records.py", "core/config.py", "stages/train.py",
+    )  # fmt: skip
     for name in ("encoder/model.safetensors", *(f"src/{name}" for name in learning)):
         with (tmp_path / name).open("a") as file:
             file.write("# changed")

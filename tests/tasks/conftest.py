@@ -1,5 +1,5 @@
-"""What the tests of tasks borrow from those of modeling: tokenizers, and the models they belong to."""
+"""What the tests of tasks borrow from those of models: tokenizers, and the models they belong to."""
 
-from tests.modeling.conftest import local_models
+from tests.models.conftest import local_models
 
 __all__ = ["local_models"]

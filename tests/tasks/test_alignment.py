@@ -11,11 +11,11 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from src.errors import UserError
-from src.records import Example
+from src.core.records import Example
+from src.core.user_errors import UserError
 from src.tasks.alignment import first_subwords, tokenize
-from src.words import Offsets, split_words
-from tests.modeling.conftest import ARCHITECTURES
+from src.text.words import Offsets, split_words
+from tests.models.conftest import ARCHITECTURES
 
 HARD = {
     "prefixes": "וכשבבתיהם שבהרים לכשתרצו",

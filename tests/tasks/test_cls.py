@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics
 
 from src.analysis import scores
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks.alignment import Encoding
 from src.tasks.cls import Cls, ece
 from tests.rows import label as row_of_labels

@@ -14,8 +14,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerBase
 
-from src.modeling import tiny
-from src.records import Example, Prediction, read_predictions, write_predictions
+from src.core.records import Example, Prediction, read_predictions, write_predictions
+from src.models import tiny
 from src.tasks.alignment import Encoding, searched_text, tokenize
 from src.tasks.evidence import Evidence, best_pair, prediction
 from tests.conftest import SHARED

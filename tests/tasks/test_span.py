@@ -11,10 +11,10 @@ import pytest
 from seqeval import metrics
 from seqeval.scheme import IOB2
 
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks.alignment import Encoding
 from src.tasks.span import Span, prediction, viterbi
-from src.words import invalid_tag
+from src.text.words import invalid_tag
 
 TASK = Span()
 IDIOM = ["O", "B-IDIOM", "I-IDIOM"]

@@ -14,12 +14,12 @@ import torch
 import transformers
 from transformers import BertConfig, PreTrainedTokenizerBase
 
-from src.errors import UserError
-from src.modeling import tiny
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
+from src.core.user_errors import UserError
+from src.models import tiny
 from src.tasks import TASKS, Task, label_sets, parse, validation_scores
 from src.tasks.alignment import Encoding, tokenize
-from src.words import invalid_tag
+from src.text.words import invalid_tag
 
 DECLARED = ["Literal", "Figurative"]
 IGNORED = -100

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Command, Ended
-from tests.modeling.conftest import local_models, make
+from tests.models.conftest import local_models, make
 
 __all__ = ["local_models", "make"]  # fixtures
 

@@ -17,11 +17,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from src.errors import UserError
-from src.modeling import hardware, tiny
-from src.modeling.checkpoint import Checkpoint
-from src.modeling.matcher import Matcher
-from src.records import Example
+from src.core.records import Example
+from src.core.user_errors import UserError
+from src.models import hardware, tiny
+from src.models.checkpoint import Checkpoint
+from src.models.matcher import Matcher
 from src.tools import bench
 from tests.conftest import ROOT
 from tests.tools.conftest import Tool

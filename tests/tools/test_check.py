@@ -1,4 +1,4 @@
-"""check: its table, its JSON, its exit statuses; what checks find: tests/checks; with the real DVC: tests/test_dvc.py.
+"""check: its table, its JSON, its exit statuses; checks: tests/runs/checks; with the real DVC: tests/test_dvc.py.
 
 pytest tests/tools/test_check.py
 """
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from src.checks import CHECKS
-from src.modeling.matcher import Matcher
+from src.models.matcher import Matcher
+from src.runs.checks import CHECKS
 from tests.project import sh
 from tests.tools.conftest import Tool
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from src.core.files import read_yaml
 from src.corpora import corpus_file
-from src.files import read_yaml
 from tests.conftest import ROOT, SHARED, Command, Ended
 
 HEBREW = "id,text,label,split\n1,שבר את הקרח,1,train\n2,הקרח נשבר,0,dev\n3,הוא שבר שתיקה,1,test\n4,היא שתקה,0,train\n"

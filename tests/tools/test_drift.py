@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from src.representations import Representations, write
-from tests.test_representations import ABOUT
+from src.representations.states_file import Representations, write
+from tests.representations.test_states_file import ABOUT
 from tests.tools.conftest import Tool
 
 BASE = np.random.default_rng(0).normal(size=(12, 3, 5)).astype(np.float32)

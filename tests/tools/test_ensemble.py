@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from src.analysis.ensemble import ensemble
-from src.records import Prediction, read_predictions, write_predictions
+from src.analysis.ensembling import ensemble
+from src.core.records import Prediction, read_predictions, write_predictions
 from tests.rows import answer, label, of_labels, of_tags, sure, words, write
 from tests.tools.conftest import Tool
 

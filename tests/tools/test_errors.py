@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from src.records import SPLITS, Example, write_examples, write_predictions
+from src.core.records import SPLITS, Example, write_examples, write_predictions
 from tests.rows import label, sure, tags, words, write
 from tests.tools.conftest import Tool
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from src import config
-from src.modeling import checkpoint, encoders
-from src.modeling.predict import predict
-from src.records import SPLITS, Example, read_predictions
+from src.core import config
+from src.core.records import SPLITS, Example, read_predictions
+from src.models import checkpoint, encoders
+from src.models.inference import predict
 from src.tasks import label_sets, parse
 from src.tools.predict import _predictions
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from src.errors import run
+from src.core.command import run
 from src.tools import promote
 from tests.conftest import Ended, ParamsFile
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from src.records import Example, Prediction, read_predictions, write_predictions
+from src.core.records import Example, Prediction, read_predictions, write_predictions
 from src.tasks import cls, span
-from src.words import spans_of, tags_of
+from src.text.words import spans_of, tags_of
 from tests.tools.conftest import Tool
 
 LABELS = ["Literal", "Figurative"]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.modeling.matcher import Matcher
-from src.modeling.represent import choose
-from src.records import Example
-from src.representations import read
+from src.core.records import Example
+from src.models.matcher import Matcher
+from src.representations.extraction import choose
+from src.representations.states_file import read
 from tests.conftest import Ended, ParamsFile
-from tests.modeling.conftest import Make
+from tests.models.conftest import Make
 from tests.tools.conftest import Tool
 
 REPRESENT = {"train.represent": {"steps": [], "examples": 9, "budget_mib": 1}}

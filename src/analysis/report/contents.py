@@ -9,13 +9,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from src.analysis import errors, scores
+from src.analysis import error_categories, scores
 from src.analysis.calibration import calibration
-from src.analysis.compare import COLUMNS, SPLITS, Comparison, Row, data, score, spelled
+from src.analysis.grouping import COLUMNS, SPLITS, Comparison, Row, data, score, spelled
 from src.analysis.report import figures
-from src.analysis.report.mistakes import Mistake, mistake
+from src.analysis.report.marked_text import Mistake, mistake
 from src.analysis.significance import Pair
-from src.records import Example, Prediction
+from src.core.records import Example, Prediction
 from src.tasks import TASKS
 
 MISTAKES = 15  # shown per system and split
@@ -108,7 +108,9 @@ def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
     baselines = _baselines(task, list(systems.values()))
     splits = list(dict.fromkeys(split for system in systems.values() for found in system.splits for split in found))
     categories = {
-        split: {name: errors.count(rows) for name, system in systems.items() if (rows := system.pooled(split))}
+        split: {
+            name: error_categories.count(rows) for name, system in systems.items() if (rows := system.pooled(split))
+        }
         for split in splits
     }
     return Section(
@@ -118,7 +120,7 @@ def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
         pairs=pairs,
         baselines=baselines,
         errors={
-            split: {name: errors.table(task, counts) for name, counts in found.items()}
+            split: {name: error_categories.table(task, counts) for name, counts in found.items()}
             for split, found in categories.items()
         },
         figures={
@@ -129,7 +131,7 @@ def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
             (name, split): [mistake(row, category, system.materials[0].examples.get(row.id)) for row, category in found]
             for name, system in systems.items()
             for split, rows in system.splits[0].items()
-            if (found := errors.most_confident(rows, MISTAKES))
+            if (found := error_categories.most_confident(rows, MISTAKES))
         },
     )
 
@@ -170,8 +172,11 @@ def _figures(
         matrices = {split: _confusion(task, rows) for split in splits if (rows := system.pooled(split))}
         yield f"confusion_{_file(name)}", f"Confusion of {name}, all runs added up", figures.confusion(matrices)
     for split in splits:
-        shares = {name: errors.shares(counts) for name, counts in categories[split].items()}
-        wrong = {name: {c: s for c, s in found.items() if c != errors.RIGHT[task]} for name, found in shares.items()}
+        shares = {name: error_categories.shares(counts) for name, counts in categories[split].items()}
+        wrong = {
+            name: {c: s for c, s in found.items() if c != error_categories.RIGHT[task]}
+            for name, found in shares.items()
+        }
         yield f"errors_{_file(split)}", f"Categories of errors, {split}", figures.categories(wrong)
         groups = {name: by_group for name, system in systems.items() if (by_group := _groups(task, system, split))}
         if groups:

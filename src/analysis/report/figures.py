@@ -16,19 +16,15 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from src.analysis.calibration import Bin
-from src.analysis.compare import Statistic
-from src.analysis.drift import MEASURES
-from src.files import atomic_file
+from src.analysis.grouping import Statistic
+from src.core.files import atomic_file
 
 Points = Sequence[tuple[float, float]]
 
 WIDTH = 6.4  # inches
 MOST_GROUPS = 80  # rows of a heatmap
-MARKERS = "os^Dv"  # lines that lie on one another are told apart
-DASHES = ("-", "--", ":", "-.")
 LONGEST = 32  # characters of a name on an axis
 FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200}}
 
@@ -44,7 +40,7 @@ def learning_curves(histories: Mapping[str, Mapping[str, Points]]) -> Figure:
     Args:
         histories: {run: {train/loss, validation/loss, validation/primary: (step, value)}}.
     """
-    figure, (losses, scores) = _figure(2.8, columns=2)
+    figure, (losses, scores) = empty_figure(2.8, columns=2)
     for number, (run, curves) in enumerate(histories.items()):
         colour = f"C{number % 7}"
         for name, style in (("train/loss", {"alpha": 0.35, "linewidth": 0.8}), ("validation/loss", {"marker": "o"})):
@@ -53,7 +49,7 @@ def learning_curves(histories: Mapping[str, Mapping[str, Points]]) -> Figure:
     losses.set(title="loss: training (thin), validation (dots)", xlabel="optimizer step")
     scores.set(title="validation score", xlabel="optimizer step")
     if len(histories) > 1:
-        _legend(figure, scores)
+        legend(figure, scores)
     return figure
 
 
@@ -64,7 +60,7 @@ def _xy(points: Points) -> tuple[list[float], list[float]]:
 def confusion(matrices: Mapping[str, tuple[Sequence[str], Sequence[Sequence[int]]]]) -> Figure:
     """Draws a matrix of counts per split, gold in rows, predicted in columns; the shade is the share of the row."""
     size = max(len(labels) for labels, _ in matrices.values())
-    figure, axes = _figure(1.4 + 0.45 * size, columns=len(matrices))
+    figure, axes = empty_figure(1.4 + 0.45 * size, columns=len(matrices))
     for ax, (split, (labels, counts)) in zip(axes, matrices.items(), strict=True):
         whole = np.array(counts, dtype=float)
         ax.imshow(whole / np.maximum(whole.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
@@ -83,7 +79,7 @@ def heatmap(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
     groups = sorted({group for found in scores.values() for group in found})
     values = np.array([[scores[system].get(group, np.nan) for system in systems] for group in groups])
     order = np.argsort(np.nanmean(values, axis=1), kind="stable")[:MOST_GROUPS]
-    figure, (ax,) = _figure(1.2 + 0.22 * len(order))
+    figure, (ax,) = empty_figure(1.2 + 0.22 * len(order))
     image = ax.imshow(values[order], cmap="viridis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values[order]):
         if np.isfinite(value):
@@ -99,7 +95,7 @@ def heatmap(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
 def categories(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """Draws what share of the rows of each system is of which category of error; what is right is left out."""
     names = dict.fromkeys(name for found in shares.values() for name in found)
-    figure, (ax,) = _figure(1.4 + 0.4 * len(shares))
+    figure, (ax,) = empty_figure(1.4 + 0.4 * len(shares))
     left = np.zeros(len(shares))
     colours = mpl.colormaps["tab20"]
     for number, name in enumerate(names):
@@ -110,7 +106,7 @@ def categories(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     ax.invert_yaxis()
     ax.set(xlabel="% of rows")
     if left.any():
-        _legend(figure, ax)
+        legend(figure, ax)
     return figure
 
 
@@ -122,7 +118,7 @@ def generalisation(
     Args:
         systems: {system: {seen, unseen}}; baselines: {baseline: {seen, unseen}}.
     """
-    figure, (ax,) = _figure(3.0)
+    figure, (ax,) = empty_figure(3.0)
     places = np.arange(len(systems))
     for number, column in enumerate(("seen", "unseen")):
         found = [system.get(column) for system in systems.values()]
@@ -136,7 +132,7 @@ def generalisation(
                 ax.axhline(values[column], color=f"C{2 + number % 5}", linestyle=line, linewidth=1.2, label=label)
     _name(ax, places, list(systems))
     ax.set(ylabel=metric, ylim=(0, 1), xlim=(-0.6, max(len(systems), 3) - 0.4))
-    _legend(figure, ax)
+    legend(figure, ax)
     return figure
 
 
@@ -146,7 +142,7 @@ def seeds(values: Mapping[str, Mapping[str, Sequence[float]]], metric: str) -> F
     Args:
         values: {system: {seen, unseen: a score per run}}.
     """
-    figure, (ax,) = _figure(1.4 + 0.45 * len(values))
+    figure, (ax,) = empty_figure(1.4 + 0.45 * len(values))
     for number, column in enumerate(("seen", "unseen")):
         for place, found in enumerate(values.values()):
             scores = found.get(column, [])
@@ -155,47 +151,22 @@ def seeds(values: Mapping[str, Mapping[str, Sequence[float]]], metric: str) -> F
     ax.set_yticks(range(len(values)), map(_short, values))
     ax.invert_yaxis()
     ax.set(xlabel=metric)
-    _legend(figure, ax)
+    legend(figure, ax)
     return figure
 
 
 def calibration(systems: Mapping[str, Sequence[Bin]]) -> Figure:
     """Draws how many rows are correct at each probability; on the diagonal a probability means what it says."""
-    figure, (ax,) = _figure(3.4)
+    figure, (ax,) = empty_figure(3.4)
     ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
     for system, bins in systems.items():
         ax.plot(*_xy([(b.confidence or 0.0, b.accuracy or 0.0) for b in bins if b.rows]), marker="o", label=system)
     ax.set(xlabel="probability of the predicted label", ylabel="share that is correct", xlim=(0, 1), ylim=(0, 1.02))
-    _legend(figure, ax)
+    legend(figure, ax)
     return figure
 
 
-def drift(systems: Mapping[str, Mapping[str, Sequence[Statistic]]]) -> Figure:
-    """Draws how far each layer of an encoder is from its base, with one standard deviation over the runs.
-
-    Args:
-        systems: {system: {cka_distance, cosine: per layer, that of the embeddings first}}.
-    """
-    figure, axes = _figure(2.8, columns=2)
-    for ax, (measure, title) in zip(axes, MEASURES.items(), strict=True):
-        for number, (name, measures) in enumerate(systems.items()):
-            mean = np.array([found.mean for found in measures[measure]])
-            sd = np.array([found.sd or 0.0 for found in measures[measure]])
-            colour, marker = f"C{number % 7}", MARKERS[number % len(MARKERS)]
-            place = number % len(DASHES)
-            size = 10 - 2 * place  # of equal lines, the markers lie within one another, and dashes on the solid one
-            ax.plot(
-                mean, DASHES[place], label=name, color=colour, zorder=2 + place,
-                marker=marker, markersize=size, markerfacecolor="none",
-            )  # fmt: skip
-            ax.fill_between(range(len(mean)), mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set(ylabel=f"{title} to the base", xlabel="layer (0: embeddings)")
-    _legend(figure, axes[0])
-    return figure
-
-
-def _figure(height: float, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
+def empty_figure(height: float, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
@@ -213,7 +184,7 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _legend(figure: Figure, ax: Axes) -> None:
+def legend(figure: Figure, ax: Axes) -> None:
     """Puts the legend below, in a figure that is so much the higher."""
     handles, labels = ax.get_legend_handles_labels()
     figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(labels) / 3))

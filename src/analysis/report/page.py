@@ -8,12 +8,12 @@ import jinja2
 from markupsafe import Markup
 
 from src.analysis import comparison_table
-from src.analysis.compare import COLUMNS, Comparison, spell
 from src.analysis.comparison_table import marked
+from src.analysis.grouping import COLUMNS, Comparison, spell
 from src.analysis.report import figures
 from src.analysis.report.contents import Material, Section
 from src.analysis.tables import LATEX
-from src.files import write_lines
+from src.core.files import write_lines
 
 
 def html(title: str, comparison: Comparison, sections: Sequence[Section], materials: Mapping[str, Material]) -> str:

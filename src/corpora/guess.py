@@ -1,0 +1,238 @@
+"""Guesses a corpus.yaml from a data file: format, encoding, delimiter, quoting, columns and labels; no command itself.
+
+A guess is a start: columns are told by their names, else by what they hold, and a person reads what was guessed.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from src.core.user_errors import UserError
+from src.corpora.readers import criteria, idioms
+
+ENCODINGS = ("utf-8", "cp1255", "cp1252")  # the first that fits; cp1255 is what old Hebrew files are in
+DELIMITERS = (",", "\t", ";", "|")
+NAMES = {
+    "id": ("id", "uid", "guid", "example_id", "sentence_id", "text_id"),
+    "text": ("text", "sentence", "sentence1", "premise", "question", "content", "post", "tweet", "review", "#1 string"),
+    "text_pair": ("text_pair", "sentence2", "hypothesis", "context", "passage", "#2 string"),
+    "label": ("label", "label_str", "class", "category", "gold", "target", "sentiment"),
+    "group": ("group", "topic", "idiom", "expression", "base_pie", "document", "title", "author"),
+    "split": ("split", "partition", "subset"),
+    "tokens": ("tokens", "words"),
+    "tags": ("tags", "iob_tags", "bio_tags", "ner_tags"),
+    "span": ("span", "phrase", "substring", "pie_span"),
+    "start": ("start", "start_char", "span_start"),
+    "end": ("end", "end_char", "span_end"),
+    "answers": ("answers",),
+}
+SPLIT_NAMES = {"training": "train", "dev": "validation", "val": "validation", "valid": "validation", "eval": "test"}
+MOST_LABELS = 20
+
+
+def guess(path: Path) -> dict[str, Any]:
+    """Returns the keys of a corpus.yaml for one file, without description, licence and fetch.
+
+    Raises:
+        UserError: the file is empty, or neither a table with a header, JSON Lines nor the JSON of SQuAD.
+    """
+    encoding, text = _decoded(path)
+    if not text.strip():
+        raise UserError(f"{path} is empty")
+    found: dict[str, Any] = {"language": _language(text), "reader": "csv", "files": [path.name]}
+    if text.lstrip().startswith(("{", "[")):
+        if _is_squad(text):
+            return found | {"reader": "squad", "labels": [], "inseparable": "text_pair"}
+        return found | {"reader": "jsonl"} | _encoding(encoding) | _meaning(_objects(path, text))
+    delimiter, quoting = _form(path, text)
+    header, *rows = _parsed(text, delimiter, quoting)
+    cells = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
+    if delimiter == "," and quoting and set(header) >= set(idioms.REQUIRED):
+        by_number = dict(sorted((row["label"], row["label_str"]) for row in cells))
+        return found | {"reader": "idioms", "labels": list(by_number.values())}
+    if delimiter == "," and quoting and set(header) >= set(criteria.REQUIRED):
+        return found | {"reader": "criteria", "labels": ["0", "1"], "inseparable": "text_pair"}
+    return found | {"delimiter": delimiter, "quoting": quoting} | _encoding(encoding) | _meaning(cells)
+
+
+def doubt(guessed: Mapping[str, Any]) -> str | None:
+    """Says why the rows of what was guessed would have no target."""
+    targets = {"tags", "span", "start", "answers"} & guessed.get("columns", {}).keys()
+    if guessed["labels"] or targets or guessed["reader"] == "squad":
+        return None
+    return (
+        f"no labels were found: no column has 2 to {MOST_LABELS} different values that recur; name the column of the "
+        "label under columns, and all labels under labels"
+    )
+
+
+def _decoded(path: Path) -> tuple[str, str]:
+    data = path.read_bytes()
+    encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ENCODINGS
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            continue
+        if encoding != "cp1255" or _has_hebrew_words(text):
+            return encoding, text
+    raise UserError(f"{path} is in none of the encodings {', '.join(encodings)}; save the file as UTF-8")
+
+
+def _has_hebrew_words(text: str) -> bool:
+    """Whether most letters beyond ASCII are Hebrew ones side by side; a Western é, read as cp1255, is a lone yod."""
+    beyond = sum(character.isalpha() and not character.isascii() for character in text)
+    return 2 * sum(map(len, re.findall(r"(?:[א-ת][\u05b0-\u05c2]*){2,}", text))) > beyond
+
+
+def _encoding(name: str) -> dict[str, str]:
+    return {} if name == "utf-8" else {"encoding": name}
+
+
+def _language(text: str) -> str:
+    hebrew = sum("א" <= character <= "ת" for character in text)
+    return "he" if 2 * hebrew > sum(map(str.isalpha, text)) else "und"  # undetermined, says BCP 47
+
+
+def _is_squad(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and isinstance(value.get("data"), list)
+
+
+def _objects(path: Path, text: str) -> list[dict[str, Any]]:
+    """The objects of those lines that hold one; what is wrong with the others is for `check` to say."""
+    found = []
+    for line in text.split("\n"):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    if not found:
+        raise UserError(f"{path}: JSON, but not one object a line; write it as JSON Lines")
+    return found
+
+
+def _parsed(text: str, delimiter: str, quoting: bool) -> list[list[str]]:
+    """The rows of a table; none where its quotes are not balanced."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    table = csv.reader(
+        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, strict=True
+    )
+    try:
+        return [row for row in table if row]
+    except csv.Error:
+        return []
+
+
+def _form(path: Path, text: str) -> tuple[str, bool]:
+    """The delimiter and the quoting with which most rows have as many cells as the header."""
+    best: tuple[float, int, str, bool] | None = None
+    for delimiter in DELIMITERS:
+        for quoting in (True, False):
+            rows = _parsed(text, delimiter, quoting)
+            if len(rows) > 1:
+                share = fmean(len(row) == len(rows[0]) for row in rows[1:])
+                found = (share, len(rows[0]), delimiter, quoting)
+                if best is None or found[:2] > best[:2]:
+                    best = found
+    if best is None or best[0] < 0.5:
+        raise UserError(
+            f"{path}: no table with a header: neither comma, tab, semicolon nor | parts most rows like the first"
+        )
+    _, _, delimiter, quoting = best
+    return delimiter, quoting and _quotes_are_marks(text, delimiter)
+
+
+def _quotes_are_marks(text: str, delimiter: str) -> bool:
+    """Whether quotes enclose cells, where both readings are possible: in a table with tabs, only if one needs them."""
+    if delimiter != "\t" or '"' in text.split("\n", 1)[0]:
+        return True
+    return any(mark in cell for row in _parsed(text, delimiter, True) for cell in row for mark in '\t\n"')
+
+
+def _meaning(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Columns, labels and splits of a table."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    values = {name: [row.get(name) for row in rows] for name in names}
+    columns = _columns(values)
+    found: dict[str, Any] = {"columns": columns, "labels": []}
+    if "label" in columns:
+        labels = sorted(_distinct(values[columns["label"]]), key=_number_or_name)
+        found["labels"] = [label for label in labels if label != "-1"]
+        if "-1" in labels:
+            found["drop"] = ["-1"]
+    if "split" in columns:
+        splits = sorted(_distinct(values[columns["split"]]))
+        found["splits"] = {name: SPLIT_NAMES[name] for name in splits if name in SPLIT_NAMES}
+    return {key: value for key, value in found.items() if value or key == "labels"}
+
+
+def _columns(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for field, names in NAMES.items():
+        for column in sorted(values, key=lambda name: _rank(name, names)):
+            if _rank(column, names) < len(names) and _fits(field, values[column]):
+                found[field] = column
+                break
+    free = [column for column in values if column not in found.values()]
+    if "text" not in found and free:
+        found["text"] = max(free, key=lambda column: fmean(len(str(value)) for value in values[column]))
+        free.remove(found["text"])
+    second = [column for column in free if column in _seconds(found.get("text", ""))]
+    if "text_pair" not in found and second:
+        found["text_pair"] = second[0]
+    free = [column for column in free if column not in found.values()]
+    labels = [column for column in free if _fits("label", values[column]) and _recurs(values[column])]
+    if "label" not in found and labels:
+        found["label"] = min(labels, key=lambda column: "label" not in column.casefold())
+    for one, other in (("tokens", "tags"), ("tags", "tokens"), ("start", "end"), ("end", "start")):
+        if other not in found:
+            found.pop(one, None)
+    if "tags" in found:
+        for field in ("span", "start", "end"):
+            found.pop(field, None)
+    return found
+
+
+def _rank(column: str, names: Sequence[str]) -> int:
+    name = column.strip().casefold()
+    return names.index(name) if name in names else len(names)
+
+
+def _seconds(name: str) -> set[str]:
+    """What the second text is called beside a first one: sentence1 and sentence2, text_a and text_b."""
+    return {name.replace("1", "2"), re.sub(r"_a$", "_b", name), f"{name}2", f"{name}_2", f"{name}_b"} - {name}
+
+
+def _fits(field: str, values: Sequence[Any]) -> bool:
+    distinct = _distinct(values)
+    if field == "id":
+        return len(distinct) == len(values)
+    if field == "label":
+        return 2 <= len(distinct) <= MOST_LABELS and all(len(value) <= 60 for value in distinct)
+    if field == "split":
+        return len(distinct) <= 10
+    return True
+
+
+def _recurs(values: Sequence[Any]) -> bool:
+    """Whether a value of a column stands in two rows or more, on average."""
+    return 2 * len(_distinct(values)) <= len(values)
+
+
+def _distinct(values: Sequence[Any]) -> set[str]:
+    """What stands in a column, as the readers name it; empty cells hold nothing."""
+    return {value if isinstance(value, str) else json.dumps(value) for value in values if value not in (None, "")}
+
+
+def _number_or_name(label: str) -> tuple[float, str]:
+    return (float(label), "") if re.fullmatch(r"-?\d+(\.\d+)?", label) else (float("inf"), label)

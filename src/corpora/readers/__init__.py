@@ -1,0 +1,1 @@
+"""One file per format of data files, and what several formats share."""

@@ -1,0 +1,144 @@
+"""Reader `criteria`: which criteria posts meet, and where they say so; a row per post and criterion.
+
+The file that corpus.yaml names is the table of annotations: post_id, criterion, status (0 or 1), and the evidence, as
+its text (evidence) or in characters of the post (start, end; ends exclusive), or none. Several rows of one post and
+criterion are several pieces of evidence. Beside it lie posts.csv (post_id, text) and criteria.json ({criterion: text}).
+
+The text of the criterion and the post are the pair; the label is the status, the group the criterion, so that each
+criterion has scores of its own; corpus.yaml must say `inseparable: text_pair`, which keeps a post in one split.
+Evidence that is not in the post is remarked on and left out. A criterion that is met without any evidence that was
+located gives no target for evidence; one that is not met gives the target that there is none.
+
+All three files are held in memory: annotations of one pair, and the post that they are of, may stand anywhere in them.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from src.core.files import read_json
+from src.core.records import Example
+from src.core.user_errors import UserError
+from src.corpora.corpus_file import Corpus
+from src.corpora.readers import delimited, spans
+from src.corpora.readers.delimited import Cells
+from src.corpora.rows import Found, Row, nfc, refusal
+
+COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "criterion", "label": "status",
+           "answers": "evidence"}  # fmt: skip
+BESIDE = ("posts.csv", "criteria.json")
+REQUIRED = ("post_id", "criterion", "status")
+Pair = tuple[str, str]  # a post and a criterion, by their names
+
+
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
+    """Yields a row per post and criterion, in the order in which they come first.
+
+    Args:
+        targets: False: annotations may have no status.
+
+    Raises:
+        UserError: a file or column that is missing, or a file that cannot be read.
+    """
+    for name in BESIDE:
+        if not (path.parent / name).is_file():
+            raise UserError(f"{path} needs {path.parent / name} beside it; to fetch it: {corpus.fetch}")
+    criteria = _criteria(path.parent / "criteria.json")
+    posts, refused = _posts(path.parent / "posts.csv")
+    yield from refused
+    annotations: dict[Pair, list[tuple[int, Cells]]] = {}
+    for number, cells in delimited.read(path, REQUIRED if targets else REQUIRED[:2]):
+        problem = cells if isinstance(cells, UserError) else _problem(path, number, cells, criteria, posts)
+        if problem:
+            yield problem
+        else:
+            assert not isinstance(cells, UserError)
+            annotations.setdefault((cells["post_id"], cells["criterion"]), []).append((number, cells))
+    for (post, criterion), found in annotations.items():
+        yield _row(path, post, criterion, found, criteria[criterion], posts[post])
+
+
+def _criteria(path: Path) -> dict[str, str]:
+    found = read_json(path)
+    if not isinstance(found, dict) or not all(isinstance(text, str) and text.strip() for text in found.values()):
+        raise UserError(f"{path}: an object of criteria and their texts is expected")
+    return found
+
+
+def _posts(path: Path) -> tuple[dict[str, str], list[UserError]]:
+    posts: dict[str, str] = {}
+    refused: list[UserError] = []
+    for number, cells in delimited.read(path, ["post_id", "text"]):
+        if isinstance(cells, UserError):
+            refused.append(cells)
+        elif cells["post_id"] in posts:
+            refused.append(refusal(path, number, "post_id", cells["post_id"], "the post stands there already"))
+        elif not cells["text"].strip():
+            refused.append(refusal(path, number, "text", cells["text"], "the post is empty"))
+        else:
+            posts[cells["post_id"]] = cells["text"]
+    return posts, refused
+
+
+def _problem(
+    path: Path, number: int, cells: Cells, criteria: Mapping[str, str], posts: Mapping[str, str]
+) -> UserError | None:
+    if cells["post_id"] not in posts:
+        return refusal(path, number, "post_id", cells["post_id"], "posts.csv has no such post")
+    if cells["criterion"] not in criteria:
+        legal = f"criteria.json has no such criterion; legal: {', '.join(criteria)}"
+        return refusal(path, number, "criterion", cells["criterion"], legal)
+    if "status" in cells and cells["status"] not in ("0", "1"):
+        return refusal(path, number, "status", cells["status"], "the status is 0 or 1")
+    return None
+
+
+def _row(path: Path, post: str, criterion: str, found: list[tuple[int, Cells]], question: str, text: str) -> Found:
+    first, cells = found[0]
+    status = cells.get("status")
+    answers: list[list[int]] = []
+    remarks: list[str] = []
+    for number, other in found:
+        if other.get("status") != status:
+            return refusal(path, number, "status", other["status"], f"row {first} says {status} of the same pair")
+        try:
+            answers += [span for span in _evidence(other, text) if span not in answers]
+        except ValueError as error:
+            remarks.append(f"{path}, row {number}: {error}")
+    if status == "0" and (answers or remarks):
+        return refusal(path, first, "status", status, "there is evidence for it")
+    example = Example(
+        id=f"{post}/{criterion}",
+        text=nfc(question),
+        text_pair=nfc(text),
+        group=criterion,
+        label=status,
+        answers=answers if answers or (status == "0" and _has_evidence(cells)) else None,
+        split="",
+    )
+    return Row(example, path, first, COLUMNS, tuple(remarks))
+
+
+def _has_evidence(cells: Cells) -> bool:
+    return "evidence" in cells or "start" in cells
+
+
+def _evidence(cells: Cells, text: str) -> list[list[int]]:
+    """The places of one piece of evidence, a text that stands in several being evidence in each.
+
+    Raises:
+        ValueError: it is not in the post.
+    """
+    part, start, end = (cells.get(column, "") for column in ("evidence", "start", "end"))
+    if start or end:
+        if not (start.isdecimal() and end.isdecimal()):
+            raise ValueError(f"start {start!r} and end {end!r} are no offsets")
+        span = spans.moved(text, int(start), int(end))
+        if part and text[int(start) : int(end)] != part:
+            raise ValueError(f"the evidence {part!r} does not stand from {start} to {end}")
+        return [span]
+    if not part.strip():
+        return []
+    found = spans.occurrences(part.strip(), text)
+    if not found:
+        raise ValueError(f"the evidence {part!r} is not in post '{cells['post_id']}'")
+    return found

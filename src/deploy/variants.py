@@ -1,0 +1,136 @@
+"""The forms in which a saved model can be deployed; each is loaded from a folder, and runs through `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.core.user_errors import UserError
+from src.deploy import onnx
+from src.models import checkpoint, hardware
+from src.models.checkpoint import Checkpoint
+from src.models.inference import ready
+from src.models.matcher import Matcher
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+ADAPTERS = 3  # of the variant `adapters`; their weights do not matter for its speed, and it loads one several times
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A model that is ready for requests.
+
+    Attributes:
+        before: what a request does before it predicts; is told its number.
+        file_size: bytes of the file of a model that is no torch model.
+    """
+
+    checkpoint: Checkpoint
+    before: Callable[[int], None] = lambda number: None
+    file_size: int | None = None
+
+    @property
+    def size_mib(self) -> float:
+        """All weights, as they lie in memory, or in the file of a model that is no torch model."""
+        if self.file_size is not None:
+            return self.file_size / 2**20
+        weights = [*self.checkpoint.model.parameters(), *self.checkpoint.model.buffers()]
+        return sum(weight.numel() * weight.element_size() for weight in weights) / 2**20
+
+
+def convert(name: str, folder: Path, out: Path, *, trust_remote_code: bool = False) -> None:
+    """Writes the files that a row of CONVERTED is loaded from, which are not those of the saved model.
+
+    Raises:
+        UserError: there is no model, or it has no such variant; says why.
+    """
+    saved = _saved(folder, trust_remote_code, "fp32").checkpoint
+    ready(saved, "cpu")
+    CONVERTED[name](saved, out)
+
+
+def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deployed:
+    """Loads a variant onto the device.
+
+    Args:
+        folder: of the saved model; of a row of CONVERTED, what `convert` wrote.
+
+    Raises:
+        UserError: there is no model, or it has no such variant; says why.
+    """
+    deployed = VARIANTS[name](folder, trust_remote_code)
+    ready(deployed.checkpoint, hardware.device().type)
+    deployed.checkpoint.model.eval()
+    return deployed
+
+
+def _saved(folder: Path, trust_remote_code: bool, precision: str) -> Deployed:
+    """The whole model, with adapters (if it had any) merged into its weights."""
+    loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code)
+    if isinstance(loaded, Matcher):
+        raise UserError("it has no weights: it looks idioms up")
+    return Deployed(replace(loaded, precision=precision))
+
+
+def _adapter(folder: Path, trust_remote_code: bool) -> Deployed:
+    """The base model, and an adapter that runs beside its weights."""
+    return Deployed(_adapted(folder, trust_remote_code)[0])
+
+
+def _merged(folder: Path, trust_remote_code: bool) -> Deployed:
+    """The base model, and an adapter that is added to its weights while it is loaded."""
+    loaded, adapted = _adapted(folder, trust_remote_code)
+    adapted.merge_and_unload()
+    return Deployed(loaded)
+
+
+def _adapters(folder: Path, trust_remote_code: bool) -> Deployed:
+    """The base model, and several adapters of which each request chooses one."""
+    loaded, adapted = _adapted(folder, trust_remote_code)
+    names = ["default", *(str(number) for number in range(1, ADAPTERS))]
+    for name in names[1:]:
+        adapted.load_adapter(str(folder / "adapter"), adapter_name=name)
+    return Deployed(loaded, lambda number: adapted.set_adapter(names[number % ADAPTERS]))
+
+
+def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftModel]:
+    if not (folder / "adapter").is_dir():
+        raise UserError("it has no separate adapter: train.mode: lora with train.lora.keep_adapter: true saves one")
+    from peft import PeftConfig, PeftModel
+
+    adapter = checkpoint.pretrained(PeftConfig, str(folder / "adapter"), {})
+    base = adapter.base_model_name_or_path
+    if not base:
+        raise UserError(
+            "its adapter names no base that it could be put on: that of a joint model is of use merged alone"
+        )
+    loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code, weights=base, revision=adapter.revision)
+    assert isinstance(loaded, Checkpoint)  # a matcher has no adapter
+    with checkpoint.loading(folder / "adapter"):
+        adapted = PeftModel.from_pretrained(loaded.model, str(folder / "adapter"))
+    return replace(loaded, precision="fp32"), adapted
+
+
+def _session(folder: Path, trust_remote_code: bool) -> Deployed:
+    """ONNX Runtime, and a file that the whole model was converted to."""
+    return Deployed(onnx.load(folder, trust_remote_code=trust_remote_code), file_size=onnx.size(folder))
+
+
+VARIANTS: dict[str, Callable[[Path, bool], Deployed]] = {
+    "fp32": partial(_saved, precision="fp32"),
+    "bf16": partial(_saved, precision="bf16"),
+    "merged": _merged,
+    "adapter": _adapter,
+    "adapters": _adapters,
+    "onnx": _session,
+    "onnx_int8": _session,
+}
+CONVERTED: dict[str, Callable[[Checkpoint, Path], None]] = {
+    "onnx": onnx.save,
+    "onnx_int8": partial(onnx.save, int8=True),
+}

@@ -1,0 +1,139 @@
+"""Examples as batches of tensors: tokenised once, padded to the longest of their batch."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerBase
+from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
+
+from src.core.records import Example
+from src.core.user_errors import UserError, is_out_of_memory
+from src.models import hardware
+from src.models.checkpoint import Checkpoint
+from src.tasks.alignment import Encoding, tokenize
+from src.tasks.loss import IGNORED
+
+Output = TypeVar("Output")
+
+TOO_LARGE = "memory ran out with one row at a time; lower train.max_length, or choose a smaller model"
+SORTED = 8  # batches of rows, drawn at random, that are sorted by length: with more, batches are less of a mixture
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Examples, and what a checkpoint's tokenizer made of each: one window, or several of a long text."""
+
+    examples: Sequence[Example]
+    windows: Sequence[Sequence[Encoding]]
+
+
+def encode(checkpoint: Checkpoint, examples: Sequence[Example]) -> Encoded:
+    """Tokenises examples for a checkpoint."""
+    with_words = any(not task.pooled for task in checkpoint.tasks)
+    windows = tokenize(
+        examples, checkpoint.tokenizer, checkpoint.max_length, with_words=with_words, stride=checkpoint.stride
+    )
+    return Encoded(examples, windows)
+
+
+def features(checkpoint: Checkpoint, encoded: Encoded) -> list[dict[str, Any]]:
+    """Returns for each window its model inputs, its targets under the names of the tasks, and its length."""
+    return [
+        window.inputs
+        | {task.name: task.encode(example, window, checkpoint.labels[task.name]) for task in checkpoint.tasks}
+        | {"length": len(window.inputs["input_ids"])}
+        for example, windows in zip(encoded.examples, encoded.windows, strict=True)
+        for window in windows
+    ]
+
+
+class Collator:
+    """Pads features to one batch of tensors.
+
+    Shape: inputs (B, T); targets, under the key `targets`, (B,), (B, T) or (B, 2) per task.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, tasks: Sequence[str]) -> None:
+        self.tokenizer = tokenizer
+        self.tasks = tasks
+
+    def __call__(self, features: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        names = [name for name in features[0] if name not in (*self.tasks, "length")]
+        batch: dict[str, Any] = dict(
+            self.tokenizer.pad([{name: row[name] for name in names} for row in features], return_tensors="pt")
+        )
+        batch["targets"] = {task: _stacked([torch.tensor(row[task]) for row in features]) for task in self.tasks}
+        return batch
+
+
+def _stacked(targets: list[torch.Tensor]) -> torch.Tensor:
+    return pad_sequence(targets, batch_first=True, padding_value=IGNORED) if targets[0].dim() else torch.stack(targets)
+
+
+class LikeLengths(LengthGroupedSampler):
+    """Gives inputs so that each batch is of like lengths, and batches follow one another at random.
+
+    That of transformers sorts up to 50 batches at once and gives them from long to short: steps in a row then say the
+    same, and an epoch ends with what is short. `tiny` loses points of F1 by it (benchmarks/README.md).
+    """
+
+    def __iter__(self) -> Iterator[int]:
+        rows = get_length_grouped_indices(self.lengths, self.batch_size, SORTED, self.generator)
+        whole = len(rows) // self.batch_size
+        batches = [rows[i * self.batch_size : (i + 1) * self.batch_size] for i in range(whole)]
+        order = torch.randperm(whole, generator=self.generator).tolist()
+        return iter([row for i in order for row in batches[i]] + rows[whole * self.batch_size :])
+
+
+def longest_first(
+    inputs: Sequence[Mapping[str, Any]],
+    tokenizer: PreTrainedTokenizerBase,
+    batch_size: int,
+    device: torch.device,
+    forward: Callable[[dict[str, torch.Tensor]], Output],
+) -> Iterator[tuple[list[int], Output]]:
+    """Runs inputs in batches of like length; yields their places in the sequence, and what came of them.
+
+    Where memory runs out, batches have half as many inputs from there on.
+
+    Args:
+        forward: what is done with a batch; what it returns is better not on a GPU, for it is held during the next.
+
+    Shape: a batch (B, T).
+
+    Raises:
+        UserError: memory does not do for a single input.
+    """
+    order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
+    done = 0
+    while done < len(order):
+        chosen = order[done : done + batch_size]
+        batch = tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt")
+        try:
+            output = forward(batch.to(device))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(chosen) == 1:
+                raise UserError(TOO_LARGE) from error
+        else:
+            yield chosen, output
+            done += len(chosen)
+            continue
+        batch_size = -(-len(chosen) // 2)
+        hardware.free_memory()
+
+
+def parts_of(batch: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:
+    """Cuts a batch of the collator into parts of so many rows at most.
+
+    Shape: each tensor, of a part as of the batch, begins with its rows.
+    """
+    for start in range(0, len(batch["input_ids"]), rows):
+        chosen = slice(start, start + rows)
+        part: dict[str, Any] = {name: values[chosen] for name, values in batch.items() if name != "targets"}
+        part["targets"] = {task: values[chosen] for task, values in batch["targets"].items()}
+        yield part

@@ -1,0 +1,129 @@
+"""The model of task cls that has learnt nothing: a pretrained encoder, and what labels are called in its language.
+
+It has no head that could be random. What it says of a label follows from the pretrained weights alone.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
+
+from src.models import backbone
+from src.models.pooling import Pooling
+
+
+class VerbalizerConfig(PretrainedConfig):
+    """The encoder's own configuration, the labels, and their words as the encoder's tokenizer spells them.
+
+    Args:
+        prompt: sub-words between the text and what is filled in, and behind it.
+        mask: the sub-word that is to be filled in.
+        words: of each label, in the order of `labels`: words, of one sub-word or more; empty for an encoder that fills
+            nothing in, which compares texts with descriptions of the labels.
+    """
+
+    model_type = "verbalizer"
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        labels: Sequence[str] = (),
+        prompt: tuple[Sequence[int], Sequence[int]] = ((), ()),
+        mask: int | None = None,
+        words: Sequence[Sequence[Sequence[int]]] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = encoder or {}
+        self.labels = list(labels)
+        self.prompt = prompt
+        self.mask = mask
+        self.words = words
+        super().__init__(**kwargs)
+
+    @property
+    def encoder_config(self) -> PretrainedConfig:
+        return AutoConfig.for_model(**self.encoder)
+
+    @property
+    def task_labels(self) -> list[tuple[str, list[str]]]:
+        return [("cls", self.labels)]
+
+    @property
+    def room(self) -> int:
+        """Sub-words that an input must leave free."""
+        longest = max((len(word) for words in self.words for word in words), default=0)
+        return len(self.prompt[0]) + longest + len(self.prompt[1])
+
+
+AutoConfig.register(VerbalizerConfig.model_type, VerbalizerConfig)  # as JointConfig
+
+
+class Verbalizer(PreTrainedModel):
+    """Maps model inputs, padded on the right, to the logits of `cls`.
+
+    With words: the prompt is put behind the text, before the last special sub-word; a label's logit is the log of the
+    mean probability of its words. The probability of a word of several sub-words is the geometric mean of theirs, each
+    at a mask of its own. Without: the cosine of the mean states of text and description.
+
+    Shape: inputs (B, T) to (B, L).
+    Source: Schick and Schütze 2021, Exploiting Cloze Questions for Few Shot Text Classification, sections 3.1 and 3.3.
+    """
+
+    config_class = VerbalizerConfig
+    base_model_prefix = "encoder"
+
+    def __init__(self, config: VerbalizerConfig) -> None:
+        super().__init__(config)
+        auto_class = AutoModelForMaskedLM if config.words else AutoModel
+        self.encoder = auto_class.from_config(config.encoder_config)
+        if not config.words:
+            self.register_buffer("descriptions", torch.zeros(len(config.labels), self.encoder.config.hidden_size))
+        self.post_init()
+
+    def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"cls": self._of_words(inputs) if self.config.words else self._of_descriptions(inputs)}
+
+    def _of_words(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        sizes = {len(word) for words in self.config.words for word in words}
+        log_p = {size: self._at_masks(inputs, size) for size in sorted(sizes)}
+        logits = []
+        for words in self.config.words:
+            of_words = [log_p[len(word)][:, range(len(word)), word].mean(dim=1) for word in words]
+            logits.append(torch.stack(of_words).logsumexp(dim=0) - math.log(len(words)))
+        return torch.stack(logits, dim=1)
+
+    def _at_masks(self, inputs: Mapping[str, torch.Tensor], count: int) -> torch.Tensor:
+        """Log-probabilities of what is filled in at so many masks: (B, count, vocabulary)."""
+        before, after = self.config.prompt
+        prompt = torch.tensor([*before, *[self.config.mask] * count, *after], device=inputs["input_ids"].device)
+        ends = inputs["attention_mask"].sum(dim=1) - 1
+        extended = {name: _inserted(rows, ends, prompt, name) for name, rows in inputs.items()}
+        places = ends[:, None] + len(before) + torch.arange(count, device=ends.device)
+        encoder = self.encoder.base_model
+        states = encoder(**extended).last_hidden_state
+        masked = states.gather(1, places[:, :, None].expand(-1, -1, states.shape[-1]))
+        with backbone.replaced(
+            encoder, lambda *_, **__: backbone.output(encoder, masked)
+        ):  # the head need not see the rest
+            return self.encoder(**extended).logits.float().log_softmax(dim=-1)
+
+    def _of_descriptions(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        descriptions = self.descriptions.float()[None]
+        return functional.cosine_similarity(self.mean_states(inputs)[:, None], descriptions, dim=-1)
+
+    def mean_states(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """In fp32, for cosines are nearly alike. Shape: inputs (B, T) to (B, H)."""
+        states = self.encoder(**inputs).last_hidden_state.float()
+        return Pooling("mean", states.shape[-1])(states, inputs["attention_mask"])
+
+
+def _inserted(rows: torch.Tensor, ends: torch.Tensor, prompt: torch.Tensor, name: str) -> torch.Tensor:
+    """Puts the prompt before the last sub-word of each row, and there repeats its mask and its segment."""
+    found = []
+    for row, end in zip(rows, ends.tolist(), strict=True):
+        middle = prompt if name == "input_ids" else row[end].expand(len(prompt))
+        found.append(torch.cat([row[:end], middle, row[end:]]))
+    return torch.stack(found)

@@ -1,0 +1,1 @@
+"""States of an encoder: extraction, files, and how far fine-tuning has moved them."""

@@ -1,0 +1,1 @@
+"""Finished runs: where results lie, DVC's experiments, systems as files of predictions, checks."""

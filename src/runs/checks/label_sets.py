@@ -1,0 +1,63 @@
+"""Label sets: the model, the data and the predictions mean the same by them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from src import tasks
+from src.core.check_result import CheckResult
+from src.core.files import read_json
+from src.core.records import Prediction
+from src.runs.checks.outcome import NotApplicableError, shown, verdict
+from src.runs.checks.subject import Subject
+from src.runs.experiments import DATA
+from src.tasks import TASKS
+
+Labels = Mapping[str, Sequence[str]]  # {task: its label set, in the order of the logits}
+
+
+def labels(subject: Subject) -> CheckResult:
+    """The model has the labels of the data in their order, and the predictions have no other."""
+    data = _of_data(subject)
+    model, rows = _of_model(subject), _rows(subject)
+    if not model and not rows:
+        raise NotApplicableError("neither a model nor predictions are there to compare with the data")
+    faults = [
+        f"{task}: the model has {', '.join(model[task])}, the data have {', '.join(data[task])}"
+        for task in model
+        if task in data and list(model[task]) != list(data[task])
+    ]
+    if model and model.keys() != data.keys():
+        faults.append(f"the model is of task {'+'.join(model)}, the run of task {'+'.join(data)}")
+    who = [name for name, found in (("model", model), ("data", data), ("predictions", rows)) if found]
+    return verdict([*faults, *_strange(rows, data)], f"{', '.join(who)} agree: {_spelt(data)}", **data)
+
+
+def _of_data(subject: Subject) -> Labels:
+    return tasks.label_sets(
+        tasks.parse(subject.ran_with("task")), subject.train, read_json(subject.path(DATA) / "labels.json")
+    )
+
+
+def _of_model(subject: Subject) -> Labels:
+    try:
+        return subject.checkpoint.labels
+    except NotApplicableError:
+        return {}
+
+
+def _rows(subject: Subject) -> list[Prediction]:
+    try:
+        return subject.rows
+    except NotApplicableError:
+        return []
+
+
+def _strange(rows: Sequence[Prediction], data: Labels) -> Iterator[str]:
+    for name in ("cls", "span"):  # what evidence predicts are places, and its labels those of logits alone
+        own = [row for row in rows if row.task == name and row.gold is not None]
+        occurring = {label for pair in TASKS[name].confusion(own) for label in pair} if name in data else set()
+        if strange := sorted(occurring - set(data.get(name, []))):
+            yield f"{name}: the predictions have labels that the data do not have: {shown(strange)}"
+
+
+def _spelt(labels: Labels) -> str:
+    return "; ".join(f"{task} {', '.join(names)}" for task, names in labels.items())

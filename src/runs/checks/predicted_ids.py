@@ -1,0 +1,37 @@
+"""Predictions against the data: every id of every split that is evaluated, once per task."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from src.core.check_result import CheckResult
+from src.core.records import Prediction
+from src.runs.checks.outcome import shown, verdict
+from src.runs.checks.subject import Subject
+
+
+def predictions(subject: Subject) -> CheckResult:
+    """The predictions can be read, have no id twice, and cover the ids of each split."""
+    rows = subject.read
+    counts = {split: len(examples) for split, examples in subject.examples.items()}
+    return verdict(
+        _faults(subject, rows),
+        f"every id of {', '.join(f'{split} ({count})' for split, count in counts.items())} once per task",
+        rows=len(rows),
+        ids=counts,
+    )
+
+
+def _faults(subject: Subject, rows: list[Prediction]) -> Iterator[str]:
+    predicted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        predicted[row.split, row.task].add(row.id)
+    for split in sorted({split for split, _ in predicted} - subject.examples.keys()):
+        yield f"{split}: the data have no such split"
+    for split, examples in subject.examples.items():
+        ids = {example.id for example in examples}
+        for task in subject.ran_with("task").split("+"):
+            found = predicted[split, task]
+            if lacking := sorted(ids - found):
+                yield f"{task} {split}: {len(lacking)} of {len(ids)} ids are not predicted: {shown(lacking)}"
+            if strange := sorted(found - ids):
+                yield f"{task} {split}: {len(strange)} ids are not in the data: {shown(strange)}"

@@ -1,0 +1,67 @@
+"""What belongs to the workspace alone: whether its results are of its code and parameters, the queue, the disk."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from src.core.check_result import CheckResult
+from src.runs import experiments
+from src.runs.checks.outcome import NotApplicableError
+from src.runs.checks.subject import Subject
+from src.runs.experiments import NoExperimentsError
+
+KEPT = ("models", "metrics", ".checkpoints", ".studies")
+LEAST_FREE = 5.0  # GiB; a run of a base encoder writes about 3
+
+
+def stages(subject: Subject) -> CheckResult:
+    """The results are those of the code, the parameters and the data as they are now."""
+    _in_workspace(subject)
+    changed = experiments.changed_stages()
+    if changed:
+        message = (
+            f"changed since these results were made: {', '.join(changed)}; dvc status says what, dvc repro runs them"
+        )
+        return CheckResult("warning", message, {"changed": changed})
+    return CheckResult("ok", "results are of the code, parameters and data as they are", {"changed": []})
+
+
+def queue(subject: Subject) -> CheckResult:
+    """No experiment of HEAD has failed or is lost."""
+    _in_workspace(subject)
+    try:
+        found, baseline = experiments.experiments("HEAD")
+    except NoExperimentsError as error:
+        raise NotApplicableError("no experiments on HEAD") from error
+    states = Counter(experiment.state for experiment in found)
+    lines = experiments.unfinished(found, baseline)
+    return CheckResult(
+        "warning" if states["failed"] or states["lost"] else "ok",
+        "\n".join(["experiments of HEAD: " + ", ".join(f"{n} {state}" for state, n in states.items()), *lines]),
+        {"states": dict(states), "unfinished": lines},
+    )
+
+
+def disk(subject: Subject) -> CheckResult:
+    """What DVC's cache, models, metrics, resumable trainings and studies take, and what is left."""
+    _in_workspace(subject)
+    root = subject.root or Path()
+    folders = {"DVC cache": experiments.cache_folder(), **{name: root / name for name in KEPT}}
+    used = {name: round(_size(folder) / 2**20, 1) for name, folder in folders.items()}
+    free = round(shutil.disk_usage(root).free / 2**30, 1)
+    spelt = ", ".join(f"{name} {size:,} MiB" for name, size in used.items())
+    return CheckResult(
+        "warning" if free < LEAST_FREE else "ok",
+        f"{spelt}; {free:,} GiB are free",
+        {"used_mib": used, "free_gib": free},
+        {"free_gib": LEAST_FREE},
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _in_workspace(subject: Subject) -> None:
+    if not subject.in_workspace:
+        raise NotApplicableError("of the workspace alone")

@@ -1,0 +1,1 @@
+"""The search for hyper-parameters: the space, the study, its trials."""

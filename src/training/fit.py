@@ -1,0 +1,245 @@
+"""The one way to train: what the parameters ask of transformers' Trainer, its run, and the best epoch kept of it."""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
+from transformers.integrations import get_available_reporting_integrations
+from transformers.trainer import TRAINER_STATE_NAME
+
+from src.core.config import TrainParams
+from src.core.records import Example
+from src.core.user_errors import UserError, unknown_name
+from src.models import hardware
+from src.models.batches import Collator, Encoded, features
+from src.models.checkpoint import Checkpoint
+from src.models.matcher import Matcher
+from src.tasks.loss import IGNORED
+from src.training import dropout, resume_state, trimmed_embeddings
+from src.training.callbacks import EarlyStopping, Progress
+from src.training.trainer import TasksTrainer
+
+OURS = (  # or without effect
+    "eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from", "tf32", "full_determinism",
+    "auto_find_batch_size",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training did; the checkpoint itself now holds the best epoch's weights.
+
+    Attributes:
+        primary: best validation score, the mean of the tasks' primary metrics.
+        epoch: the epoch that reached it.
+        scores: {metric: score} of that epoch, and the settings that were chosen for it.
+        seconds: of this process and of those that it goes on from; what they did after their last state is not known.
+        samples_per_second: rows that were learnt from in these seconds, which evaluations are part of.
+        history: the log of the run: one entry per optimizer step and one per evaluation.
+        micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
+        gradient_accumulation_steps: of these per optimizer step.
+    """
+
+    primary: float
+    epoch: float
+    scores: Mapping[str, float]
+    steps: int
+    seconds: float
+    samples_per_second: float
+    history: list[dict[str, float]]
+    micro_batch_size: int
+    gradient_accumulation_steps: int
+
+
+def fit(
+    checkpoint: Checkpoint,
+    train: Encoded,
+    validation: Encoded,
+    params: TrainParams,
+    *,
+    learning_rate: float,
+    seed: int,
+    state_folder: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Fit:
+    """Trains a checkpoint in place, up to the weights of its best epoch.
+
+    Args:
+        learning_rate: peak learning rate.
+        state_folder: where the state for resuming is kept; a run that finds one there goes on from its last epoch.
+            None: nothing is kept, and the checkpoint is left with the last epoch's weights, not the best.
+
+    Raises:
+        UserError: parameters that cannot work in this run.
+        DivergedError: a loss that is no number.
+    """
+    check(checkpoint, validation.examples, params)
+    arguments = _arguments(params, checkpoint.precision, learning_rate, seed, state_folder)
+    hardware.prepare(params)  # after transformers, which sets what its arguments ask for
+    rows = features(checkpoint, train)
+    stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
+    trainer = TasksTrainer(
+        checkpoint,
+        validation,
+        params,
+        class_weights=_class_weights(checkpoint, rows) if params.class_weights else {},
+        model=checkpoint.model,
+        args=arguments,
+        train_dataset=datasets.Dataset.from_list(rows),
+        eval_dataset=features(checkpoint, validation),
+        data_collator=Collator(checkpoint.tokenizer, list(checkpoint.labels)),
+        processing_class=checkpoint.tokenizer,
+        callbacks=[*callbacks, *([stopping] if stopping else [])],
+    )
+    progress = Progress()
+    if arguments.disable_tqdm:
+        trainer.remove_callback(PrinterCallback)  # Trainer's choice where there is no bar: a line per step
+    else:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(progress)
+    last = resume_state.last(state_folder) if state_folder else None
+    if last and stopping and stopping.is_over(before := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
+        arguments.num_train_epochs = before.epoch  # it was killed between its last epoch and its end
+    alike = arguments.optim in trimmed_embeddings.ELEMENTWISE
+    try:
+        with (
+            dropout.quick(checkpoint.model),
+            trimmed_embeddings.trimmed(checkpoint, (train, validation)) if alike else nullcontext(),
+        ):
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+    finally:
+        progress.close()
+    best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
+    scores = {name.removeprefix("eval_"): value for name, value in best.items() if name.startswith("eval_")}
+    if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
+        checkpoint.settings.update({name: scores[name] for name in checkpoint.settings if name in scores})
+    seconds = trainer.seconds
+    micro_batch_size = -(-params.batch_size // trainer.parts)
+    return Fit(
+        primary=trainer.state.best_metric or 0.0,
+        epoch=best["epoch"],
+        scores=scores,
+        steps=trainer.state.global_step,
+        seconds=seconds,
+        samples_per_second=len(rows) * (trainer.state.epoch or 0.0) / seconds,
+        history=trainer.state.log_history,
+        micro_batch_size=micro_batch_size,
+        gradient_accumulation_steps=params.gradient_accumulation_steps * -(-params.batch_size // micro_batch_size),
+    )
+
+
+def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], params: TrainParams) -> None:
+    """Refuses what cannot work, before anything is written.
+
+    Raises:
+        UserError: a parameter that contradicts the tasks or the machine, or a validation split that scores nothing.
+    """
+    for name in params.task_weights:
+        if name not in checkpoint.labels:
+            raise UserError(
+                f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
+            )
+    cores = os.cpu_count() or 1
+    if (params.loader_workers or 0) > cores:
+        raise UserError(f"train.loader_workers: {params.loader_workers} is more than the {cores} cores of this machine")
+    chosen = "+".join(checkpoint.labels)
+    for key in ("class_weights", "label_smoothing", "focal_gamma"):
+        if getattr(params, key) and not any(task.labelled for task in checkpoint.tasks):
+            raise UserError(
+                f"train.{key} weighs the loss of labels, and task: {chosen} has none; take it back, or add a task: cls"
+            )
+    for key in ("pooling", "separate_encoders"):
+        if getattr(params, key) and not (len(checkpoint.tasks) > 1 and any(task.pooled for task in checkpoint.tasks)):
+            raise UserError(
+                f"train.{key} is for a joint model with cls, which task: {chosen} is not; take it back, "
+                "or choose such as task: cls+span"
+            )
+    for task in checkpoint.tasks:
+        if not task.labels(validation, checkpoint.labels[task.name]):
+            raise UserError(
+                f"the validation split has no targets for task '{task.name}', so no epoch could be chosen as the best; "
+                "give it rows: prepare.validation_fraction"
+            )
+    if isinstance(checkpoint, Checkpoint):
+        _arguments(params, checkpoint.precision, learning_rate=0.0, seed=0, folder=None)
+
+
+class _OnOneDevice(TrainingArguments):
+    """Trainer would share each batch among all GPUs and make it so many times as large, which nothing would record."""
+
+    @property
+    def n_gpu(self) -> int:
+        return min(super().n_gpu, 1)
+
+
+def _arguments(
+    params: TrainParams, precision: str, learning_rate: float, seed: int, folder: Path | None
+) -> TrainingArguments:
+    setup = hardware.choose(params)
+    ours: dict[str, Any] = {
+        "output_dir": str(folder) if folder else tempfile.gettempdir(),  # where nothing is kept, none is written
+        "seed": seed,
+        "data_seed": seed,
+        "learning_rate": learning_rate,
+        "per_device_train_batch_size": params.batch_size,
+        "per_device_eval_batch_size": params.batch_size,
+        "num_train_epochs": params.epochs,
+        "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
+        "weight_decay": params.weight_decay,
+        "gradient_accumulation_steps": params.gradient_accumulation_steps,
+        "lr_scheduler_type": params.lr_scheduler,
+        "max_grad_norm": params.max_grad_norm,
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
+        "use_cpu": setup.device == "cpu",
+        "dataloader_num_workers": setup.loader_workers,
+        "dataloader_pin_memory": setup.pin_memory,
+        "train_sampling_strategy": "group_by_length",
+        "remove_unused_columns": False,
+        "logging_steps": 1,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch" if folder else "no",
+        "save_total_limit": 1,
+        "load_best_model_at_end": folder is not None,
+        "metric_for_best_model": "primary",
+        "greater_is_better": True,
+    }
+    for name in params.trainer:
+        if name in ours or name.startswith(OURS):
+            raise UserError(f"train.trainer.{name} is set by the pipeline; use the keys of train for it")
+    try:
+        arguments = _OnOneDevice(**ours, **params.trainer | {"report_to": params.trainer.get("report_to") or []})
+    except (TypeError, ValueError) as error:
+        raise UserError(f"train.trainer: {error}") from error
+    here = get_available_reporting_integrations() if arguments.report_to else []
+    for name in arguments.report_to:
+        if name not in here:
+            raise unknown_name("or not installed reporter in train.trainer.report_to:", name, here)
+    # DVCLive logs in any case; where nothing is kept, such as of a trial, nothing else does
+    arguments.report_to = [name for name in arguments.report_to if name != "dvclive" and folder]
+    return arguments
+
+
+def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+    """Returns rows / (labels * rows of the label) for each label of each task of labels; 1 for one without rows.
+
+    A row is an input of the model: a text that is read in windows counts as often as the loss sees it.
+
+    Source: scikit-learn's `balanced`.
+    """
+    weights = {}
+    for name in (task.name for task in checkpoint.tasks if task.labelled):
+        labels = checkpoint.labels[name]
+        targets = np.concatenate([np.atleast_1d(row[name]) for row in rows])
+        counts = np.bincount(targets[targets != IGNORED], minlength=len(labels))
+        balanced = counts.sum() / (len(labels) * np.maximum(counts, 1))
+        weights[name] = torch.tensor(np.where(counts > 0, balanced, 1.0), dtype=torch.float32)
+    return weights

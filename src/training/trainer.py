@@ -1,0 +1,196 @@
+"""transformers' Trainer over the tasks of a checkpoint: their losses, memory that runs out, validation after an epoch.
+
+Models are chosen by the mean of the tasks' primary metrics on validation, which `predict` and `score` compute as they
+do for the test splits. What a task leaves for validation to choose (a threshold) is chosen anew after every epoch, and
+the epoch is scored with it: that is what its saved model would score.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Trainer
+
+from src.core.config import TrainParams
+from src.core.user_errors import UserError, is_out_of_memory
+from src.models import hardware
+from src.models.batches import TOO_LARGE, Encoded, LikeLengths, parts_of
+from src.models.checkpoint import Checkpoint
+from src.models.inference import Logits, calibrate, decode, run
+from src.tasks import Task, validation_scores
+from src.tasks.loss import amount
+
+
+class DivergedError(UserError):
+    """A loss that is no number; `history` is that of the run up to it."""
+
+    def __init__(self, what: str, history: list[dict[str, float]]) -> None:
+        super().__init__(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
+        self.history = history
+
+
+class _Step:
+    """What an optimizer step needs to be begun anew: its batches so far, and the random numbers it began with."""
+
+    def __init__(self, number: int, parts: int = 1) -> None:
+        self.number = number
+        self.parts = parts
+        self.batches: list[Any] = []
+        self.random = (torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])
+
+    def restore_random(self) -> None:
+        cpu, gpus = self.random
+        torch.set_rng_state(cpu)
+        if gpus:
+            torch.cuda.set_rng_state_all(gpus)
+
+
+class TasksTrainer(Trainer):
+    """Trainer with the tasks' own losses, and with `predict` and `score` for evaluation."""
+
+    loss_is_scaled_for_ga = False  # the loss is a mean over its batch: Trainer divides by the accumulated batches
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        validation: Encoded,
+        params: TrainParams,
+        class_weights: Mapping[str, torch.Tensor],
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.checkpoint = checkpoint
+        self.validation = validation
+        self.params = params
+        self.class_weights = class_weights
+        self.step = _Step(-1)
+        self.clock = time.perf_counter()  # when the last epoch ended
+
+    @property
+    def seconds(self) -> float:
+        """How long training has taken; epochs are kept in the history, and so in the resume state."""
+        epochs = sum(entry.get("epoch_runtime", 0.0) for entry in self.state.log_history)
+        return epochs + time.perf_counter() - self.clock
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts a batch is cut since memory ran out; kept in the history, and so in the resume state."""
+        return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LikeLengths:
+        theirs = super()._get_train_sampler(train_dataset)
+        return LikeLengths(theirs.batch_size, lengths=theirs.lengths, generator=theirs.generator)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
+        loss = self._within_memory(model, inputs)
+        if not torch.isfinite(loss):
+            step = self.state.global_step + 1
+            history = [*self.state.log_history, {"loss": loss.item(), "step": step}]
+            raise DivergedError(f"the loss is {loss.item()} at step {step}", history)
+        return loss
+
+    def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
+        """Adds up the gradients of a batch; where memory runs out, of smaller parts of it, from here on.
+
+        The optimizer step is begun anew then, with the random numbers that it began with: it does what it would have
+        done with parts of that size from its start.
+        """
+        if self.step.number != self.state.global_step:
+            parts = self.parts if self.step.number < 0 else self.step.parts
+            self.step = _Step(self.state.global_step, parts)
+        self.step.batches.append(inputs)
+        todo = [inputs]
+        while True:
+            try:
+                return [self._gradients(model, batch) for batch in todo][-1]
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._cut_smaller()
+            model.zero_grad()
+            self.step.restore_random()
+            todo = self.step.batches
+
+    def _cut_smaller(self) -> None:
+        if self.step.parts >= self.args.per_device_train_batch_size:
+            raise UserError(TOO_LARGE)
+        self.step.parts *= 2
+        self.log({"micro_batches": self.step.parts})
+        hardware.free_memory()
+
+    def _gradients(self, model: Any, inputs: Any) -> torch.Tensor:
+        model.train()
+        whole = self._prepare_inputs(inputs)
+        total = torch.zeros((), device=self.args.device)
+        for part in parts_of(whole, -(-len(whole["input_ids"]) // self.step.parts)):
+            with self.compute_loss_context_manager():
+                loss = self.loss_of_part(model, part, whole["targets"])
+            loss = loss / self.current_gradient_accumulation_steps
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def loss_of_part(
+        self, model: torch.nn.Module, part: Mapping[str, Any], whole: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """Returns what a part adds to the mean loss of its batch, whose targets are `whole`."""
+        targets = part["targets"]
+        logits = self.checkpoint.logits({name: values for name, values in part.items() if name != "targets"}, model)
+        loss = torch.zeros((), device=self.args.device)
+        for task in self.checkpoint.tasks:
+            total = self._amount(task, whole[task.name]).clamp(min=torch.finfo(torch.float32).tiny)  # there may be none
+            share = self._amount(task, targets[task.name]) / total
+            loss = loss + self._loss(task, logits[task.name], targets[task.name]) * share
+        return loss
+
+    def _loss(self, task: Task, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        loss = task.loss(
+            logits,
+            targets,
+            class_weights=self._weights(task, targets),
+            label_smoothing=self.params.label_smoothing,
+            focal_gamma=self.params.focal_gamma,
+        )
+        return self.params.task_weights.get(task.name, 1.0) * loss
+
+    def _amount(self, task: Task, targets: torch.Tensor) -> torch.Tensor:
+        return amount(targets, self._weights(task, targets))
+
+    def _weights(self, task: Task, targets: torch.Tensor) -> torch.Tensor | None:
+        weights = self.class_weights.get(task.name)
+        return None if weights is None else weights.to(targets.device)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        logits = run(self.checkpoint, self.validation, self.args.per_device_eval_batch_size)
+        loss = self._validation_loss(logits)
+        if not math.isfinite(loss):
+            history = [*self.state.log_history, {"eval_loss": loss, "step": self.state.global_step}]
+            raise DivergedError(f"the validation loss is {loss} after epoch {self.state.epoch:g}", history)
+        chosen = calibrate(self.checkpoint, self.validation, logits)
+        scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
+        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | chosen).items()}
+        now = time.perf_counter()
+        self.log({**metrics, "epoch_runtime": now - self.clock})
+        self.clock = now
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
+        return metrics
+
+    def _validation_loss(self, logits: Logits) -> float:
+        """The mean loss over all targets of validation, from what is predicted of them.
+
+        That of evidence is over the positions of each window, where in training it is over those of padding, too.
+        """
+        loss = 0.0
+        for task in self.checkpoint.tasks:
+            losses, amounts = [], []
+            for row, own in zip(self.eval_dataset, logits[task.name], strict=True):
+                unpadded = own if task.pooled else own[: row["length"]]
+                targets = torch.tensor(row[task.name])[None]
+                amounts.append(self._amount(task, targets).item())
+                losses.append(self._loss(task, torch.tensor(unpadded)[None], targets).item())
+            loss += float(np.average(losses, weights=amounts))
+        return loss

@@ -1,0 +1,147 @@
+"""Mode `zero_shot`: what predicts without having learnt, from what the corpus says of its idioms and of its labels."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+)
+
+from src.core.config import TrainParams
+from src.core.records import Example
+from src.core.user_errors import UserError
+from src.models import checkpoint, hardware
+from src.models.checkpoint import Checkpoint
+from src.models.encoders import Encoder
+from src.models.matcher import Matcher
+from src.models.verbalizer import Verbalizer, VerbalizerConfig
+from src.text.words import spans_of
+
+
+def create(
+    encoder: Encoder,
+    labels: Mapping[str, Sequence[str]],
+    train: Sequence[Example],
+    params: TrainParams,
+    *,
+    idioms: Sequence[str],
+    label_words: Mapping[str, Any] | None,
+) -> Checkpoint | Matcher:
+    """Returns what predicts the one task.
+
+    Args:
+        train: which kinds of spans there are, and which is the most frequent.
+        idioms: the canonical idioms of the corpus, for span.
+        label_words: what the corpus calls its labels, for cls: the class LabelWords of src/corpora/corpus_file.py.
+
+    Raises:
+        UserError: another task, or several; the corpus does not say what the task needs; the encoder has no pretrained
+            weights, or does not know a label's words.
+    """
+    if list(labels) == ["span"]:
+        return _matcher(labels, train, idioms)
+    if list(labels) == ["cls"]:
+        return _verbalizer(encoder, labels["cls"], params, label_words)
+    raise UserError(
+        f"train.mode: zero_shot is for task: cls or task: span, one at a time, and not for {'+'.join(labels)}; "
+        "choose one of these, or another mode"
+    )
+
+
+def _matcher(labels: Mapping[str, Sequence[str]], train: Sequence[Example], idioms: Sequence[str]) -> Matcher:
+    if not idioms:
+        raise UserError(
+            "train.mode: zero_shot finds canonical idioms, and the corpus has none; add canonical_idioms to its "
+            "corpus.yaml, or choose another mode"
+        )
+    kinds = Counter(kind for example in train for _, _, kind in spans_of(example.tags or []))
+    return Matcher(labels, kinds.most_common(1)[0][0], idioms)
+
+
+def _verbalizer(
+    encoder: Encoder, labels: Sequence[str], params: TrainParams, label_words: Mapping[str, Any] | None
+) -> Checkpoint:
+    if encoder.source is None:
+        raise UserError(
+            "train.mode: zero_shot asks a pretrained encoder, and the weights of model: tiny are random; choose "
+            "another model, or another mode"
+        )
+    if label_words is None:
+        raise UserError(
+            "train.mode: zero_shot needs words for the labels, and the corpus has none; add zero_shot to its "
+            "corpus.yaml, or choose another mode"
+        )
+    origin = checkpoint.origin_of(params.trust_remote_code, params.revision)
+    config = checkpoint.pretrained(AutoConfig, encoder.source, origin)
+    tokenizer = checkpoint.pretrained(AutoTokenizer, encoder.source, origin)
+    checkpoint.check_vocabulary(encoder.source, tokenizer, config)
+    tokenizer.padding_side = "right"
+    if tokenizer.mask_token_id is not None and type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+        pretrained, missing = _pretrained(AutoModelForMaskedLM, encoder.source, origin)
+        if not missing:
+            asked = _spelt(tokenizer, labels, label_words)
+            return _made(VerbalizerConfig(config.to_dict(), labels, **asked), pretrained, tokenizer, params)
+    pretrained, missing = _pretrained(AutoModel, encoder.source, origin)
+    if missing:
+        raise UserError(
+            f"the model '{encoder.source}' lacks pretrained weights, such as {min(missing)}; choose another"
+        )
+    made = _made(VerbalizerConfig(config.to_dict(), labels), pretrained, tokenizer, params)
+    texts = [label_words["descriptions"][label] for label in labels]
+    inputs = tokenizer(texts, padding=True, truncation=True, max_length=made.max_length, return_tensors="pt")
+    with torch.no_grad():
+        made.model.eval().descriptions.copy_(made.model.mean_states(inputs))
+    return made
+
+
+def _pretrained(auto_class: Any, source: str, origin: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """Loads a model, and tells which of its weights were not there; nothing here looks at a pooler."""
+    model, info = checkpoint.pretrained(auto_class, source, origin, dtype=torch.float32, output_loading_info=True)
+    return model, {name for name in info["missing_keys"] if "pooler." not in name}
+
+
+def _made(
+    config: VerbalizerConfig, encoder: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, params: TrainParams
+) -> Checkpoint:
+    try:
+        model = Verbalizer(config)
+    except ValueError as error:
+        raise UserError(f"train.mode: zero_shot needs an encoder that transformers has built in: {error}") from error
+    model.encoder = encoder
+    max_length = min(params.max_length, checkpoint.positions(model)) - config.room
+    if max_length < 8:
+        raise UserError(
+            f"train.max_length: {params.max_length} leaves no room for a text beside the {config.room} sub-words of "
+            "the prompt; raise it, or shorten zero_shot.prompt in corpus.yaml"
+        )
+    tokenizer.model_max_length = max_length
+    precision = hardware.precision(params, model)
+    return Checkpoint(model, tokenizer, {"cls": config.labels}, max_length, precision=precision)
+
+
+def _spelt(tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], label_words: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompt and the words of the labels as sub-words."""
+    before, _, after = (part.strip() for part in label_words["prompt"].partition("{mask}"))
+    words = [[_behind(tokenizer, before, word) for word in label_words["words"][label]] for label in labels]
+    for label, spelt in zip(labels, words, strict=True):
+        for word, subwords in zip(label_words["words"][label], spelt, strict=True):
+            if not subwords or tokenizer.unk_token_id in subwords:
+                raise UserError(
+                    f"zero_shot.words of label '{label}': the encoder does not know '{word}'; choose another word in "
+                    "corpus.yaml, or another model"
+                )
+    prompt = _behind(tokenizer, before, before), tokenizer(after, add_special_tokens=False)["input_ids"]
+    return {"prompt": prompt, "mask": tokenizer.mask_token_id, "words": words}
+
+
+def _behind(tokenizer: PreTrainedTokenizerBase, before: str, text: str) -> list[int]:
+    """The sub-words of a text that stands behind another; alone, some tokenizers spell it otherwise."""
+    alone, both = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in (before, f"{before} {text}"))
+    return list(both[len(alone) :])
