@@ -15,8 +15,8 @@ import optuna
 import pytest
 from huggingface_hub import ModelCard
 
-from src.core.records import read_predictions
 from src.runs.checks import CHECKS, workspace
+from src.tasks.prediction_file import read_predictions
 from tests.conftest import Command
 from tests.project import queue_is_empty, sh
 

@@ -294,15 +294,6 @@ class Params(Section):
     cost: CostParams
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> "Params":
-        if self.evaluate.lexicon != "none" and "span" not in self.task.split("+"):
-            raise ValueError(
-                f"evaluate.lexicon: {self.evaluate.lexicon} is for spans, which task: {self.task} has none of; "
-                "set none, or a task with span"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _something_is_learnt(self) -> "Params":
         modes = self.hpo.space.get("mode", [])
         if self.hpo.mode == "search" and isinstance(modes, list) and "zero_shot" in modes:

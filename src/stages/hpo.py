@@ -32,7 +32,9 @@ def main() -> None:
     params = config.load(arguments.params)
     encoder = encoders.find(params.model, params.train.trust_remote_code, params.train.revision)
     train = read_examples(arguments.data / "train.jsonl")
-    labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
+    chosen_tasks = tasks.parse(params.task)
+    tasks.check_lexicon(chosen_tasks, params.evaluate.lexicon)
+    labels = tasks.label_sets(chosen_tasks, train, read_json(arguments.data / "labels.json"))
 
     with atomic_folder(arguments.out) as folder:
         if params.hpo.mode == "search":

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
 from src.core.files import read_json, write_json
-from src.core.records import Example, read_predictions, write_examples
+from src.core.records import Example, write_examples
 from src.models import checkpoint, tiny
+from src.tasks.prediction_file import read_predictions
 from tests.conftest import Command, Ended, ParamsFile
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

@@ -52,10 +52,12 @@ def _rows(subject: Subject) -> list[Prediction]:
 
 
 def _strange(rows: Sequence[Prediction], data: Labels) -> Iterator[str]:
-    for name in ("cls", "span"):  # what evidence predicts are places, and its labels those of logits alone
-        own = [row for row in rows if row.task == name and row.gold is not None]
-        occurring = {label for pair in TASKS[name].confusion(own) for label in pair} if name in data else set()
-        if strange := sorted(occurring - set(data.get(name, []))):
+    for name in data:
+        if not TASKS[name].labelled:
+            continue  # its labels name logits, and its predictions are places
+        with_gold = [row for row in rows if row.task == name and row.gold is not None]
+        occurring = {label for pair in TASKS[name].confusion(with_gold) for label in pair}
+        if strange := sorted(occurring - set(data[name])):
             yield f"{name}: the predictions have labels that the data do not have: {shown(strange)}"
 
 

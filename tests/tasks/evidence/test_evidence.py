@@ -1,6 +1,6 @@
 """Task evidence: targets, best pairs and thresholds by hand and by brute force; scores by the official rules.
 
-pytest tests/tasks/test_evidence.py
+pytest tests/tasks/evidence/test_evidence.py
 """
 
 import json
@@ -14,12 +14,14 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerBase
 
-from src.core.records import Example, Prediction, read_predictions, write_predictions
+from src.core.records import Example, Prediction
 from src.models import tiny
 from src.tasks.alignment import Encoding, searched_text, tokenize
-from src.tasks.evidence import Evidence, best_pair, prediction
+from src.tasks.evidence import Evidence
+from src.tasks.evidence.decoding import best_pair, prediction
+from src.tasks.prediction_file import read_predictions, write_predictions
 from tests.conftest import SHARED
-from tests.tasks.test_answers import official_exact, official_f1, official_of_answers
+from tests.tasks.evidence.test_answers import official_exact, official_f1, official_of_answers
 
 TASK = Evidence()
 LABELS = ["start", "end"]

@@ -1,6 +1,6 @@
 """Baselines by hand, and their known scores on the Hebrew idiom corpus.
 
-pytest tests/analysis/test_baselines.py
+pytest tests/tasks/test_baselines.py
 """
 
 import sys
@@ -11,20 +11,16 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from src.analysis.baselines import (
-    BASELINES,
-    baselines,
-    lexicon,
-    lexicon_canonical,
-    sentence_overlap,
-    tfidf,
-)
-from src.analysis.majority import majority_answer, majority_label, majority_tag
 from src.core.files import read_json
 from src.core.records import SPLITS, Example, Prediction, read_examples
 from src.corpora import corpus_file
 from src.stages import prepare
 from src.tasks import TASKS
+from src.tasks.cls import baselines as cls_baselines
+from src.tasks.cls.baselines import tfidf
+from src.tasks.evidence import baselines as evidence_baselines
+from src.tasks.span import baselines as span_baselines
+from src.tasks.span.baselines import lexicon, lexicon_canonical
 from src.text.words import invalid_tag
 from tests.conftest import ROOT
 
@@ -49,23 +45,25 @@ def marked(train: Sequence[Example], words: str) -> str:
 
 
 def test_every_task_has_baselines_and_each_predicts_every_row(splits: dict[str, list[Example]]) -> None:
-    assert BASELINES.keys() == TASKS.keys()
     examples = {split: splits[split] for split in ("test", "unseen")}
-    for name, task in TASKS.items():
+    for task in TASKS.values():
         labels = task.labels(splits["train"], DECLARED)
-        assert "majority" in BASELINES[name]
-        for baseline in baselines(name, ["פתח דף חדש"]).values():
+        baselines = task.baselines(["פתח דף חדש"])
+        assert "majority" in baselines
+        for baseline in baselines.values():
             rows = baseline(splits["train"], examples, labels)
             for split, found in rows.items():
                 assert [row.id for row in found] == [given.id for given in examples[split]]
-                assert {row.task for row in found} == {name}
+                assert {row.task for row in found} == {task.name}
                 assert {row.split for row in found} == {split}
                 assert task.score(found).keys() >= {task.primary_metric}
 
 
-@pytest.mark.parametrize(("task", "name"), [(task, name) for task, found in BASELINES.items() for name in found])
+@pytest.mark.parametrize(
+    ("task", "name"), [(name, baseline) for name, task in TASKS.items() for baseline in task.baselines([])]
+)
 def test_no_baseline_looks_at_the_gold_of_the_row(task: str, name: str, splits: dict[str, list[Example]]) -> None:
-    baseline = BASELINES[task][name]
+    baseline = TASKS[task].baselines([])[name]
     labels = TASKS[task].labels(splits["train"], DECLARED)
     blind = [Example(id=e.id, text=e.text, group=e.group, tokens=e.tokens, split=e.split) for e in splits["unseen"]]
     seeing = baseline(splits["train"], {"unseen": splits["unseen"]}, labels)["unseen"]
@@ -85,7 +83,7 @@ def test_the_majority_answer_is_none_or_the_whole_text(
     train: list[list[list[int]]], predicted: list[int] | None
 ) -> None:
     examples = [asked("q", "some words", *answers) for answers in train] + [example("x")]
-    (row,) = majority_answer(examples, {"test": [asked("q", "other words", [0, 5])]}, [])["test"]
+    (row,) = evidence_baselines.majority(examples, {"test": [asked("q", "other words", [0, 5])]}, [])["test"]
     assert row.predicted == predicted
     assert row.text == ("other words" if predicted else "")
 
@@ -105,26 +103,26 @@ def test_the_overlap_baseline_takes_the_sentence_that_shares_most_words(
     question: str | None, text: str, found: str
 ) -> None:
     train = [asked(None, "He is on the fence", [6, 18])]
-    (row,) = sentence_overlap(train, {"test": [asked(question, text, [0, 2])]}, [])["test"]
+    (row,) = evidence_baselines.overlap(train, {"test": [asked(question, text, [0, 2])]}, [])["test"]
     assert row.text == found
 
 
 def test_the_majority_label_is_the_most_frequent_of_train_with_the_shares_as_probabilities() -> None:
     train = [example("x", label=label) for label in ("Figurative", "Literal", "Figurative", "Figurative")]
     train.append(example("x"))
-    (row,) = majority_label(train, {"test": [example("y", label="Literal")]}, DECLARED)["test"]
+    (row,) = cls_baselines.majority(train, {"test": [example("y", label="Literal")]}, DECLARED)["test"]
     assert (row.predicted, row.gold, row.correct) == ("Figurative", "Literal", False)
     assert row.probabilities == {"Literal": 0.25, "Figurative": 0.75}
 
 
 def test_a_label_that_train_lacks_has_probability_zero() -> None:
-    (row,) = majority_label([example("x", label="Literal")], {"test": [example("y")]}, DECLARED)["test"]
+    (row,) = cls_baselines.majority([example("x", label="Literal")], {"test": [example("y")]}, DECLARED)["test"]
     assert row.probabilities == {"Literal": 1.0, "Figurative": 0.0}
 
 
 def test_the_majority_tag_is_the_most_frequent_of_train_for_every_word() -> None:
     train = [example("a b c", "OBI"), example("d e", "OO"), example("f")]
-    (row,) = majority_tag(train, {"test": [example("g h i", "BIO")]}, TAGS)["test"]
+    (row,) = span_baselines.majority(train, {"test": [example("g h i", "BIO")]}, TAGS)["test"]
     assert row.predicted == ["O", "O", "O"]
     assert row.correct is False
 
@@ -174,9 +172,9 @@ def test_a_form_of_two_kinds_is_of_the_more_frequent_one() -> None:
 
 
 def test_canonical_idioms_are_a_baseline_of_span_where_the_corpus_has_any() -> None:
-    assert baselines("span", ["cut corners"]).keys() == BASELINES["span"].keys() | {"lexicon_canonical"}
-    assert baselines("span", []).keys() == BASELINES["span"].keys()
-    assert baselines("cls", ["cut corners"]).keys() == BASELINES["cls"].keys()
+    for name, task in TASKS.items():
+        added = task.baselines(["cut corners"]).keys() - task.baselines([]).keys()
+        assert added == ({"lexicon_canonical"} if name == "span" else set())
 
 
 def test_a_canonical_idiom_is_marked_as_train_marks_and_nothing_else_of_train_is_used() -> None:
@@ -254,9 +252,9 @@ def test_tfidf_reaches_its_known_scores_on_the_hebrew_idioms(idioms: dict[str, l
 
 def test_majorities_on_the_hebrew_idioms_are_chance(idioms: dict[str, list[Example]]) -> None:
     tests = {split: idioms[split] for split in ("test", "unseen")}
-    sentences = majority_label(idioms["train"], tests, DECLARED)
+    sentences = cls_baselines.majority(idioms["train"], tests, DECLARED)
     assert scored("cls", sentences) == {"test": pytest.approx(1 / 3), "unseen": pytest.approx(1 / 3)}
-    assert scored("span", majority_tag(idioms["train"], tests, TAGS)) == {"test": 0.0, "unseen": 0.0}
+    assert scored("span", span_baselines.majority(idioms["train"], tests, TAGS)) == {"test": 0.0, "unseen": 0.0}
 
 
 def test_the_lexicon_knows_idioms_it_has_seen_and_no_others(idioms: dict[str, list[Example]]) -> None:

@@ -1,6 +1,6 @@
 """Scores of answers against the rules of the SQuAD v2 evaluation script, written down here as it states them.
 
-pytest tests/tasks/test_answers.py
+pytest tests/tasks/evidence/test_answers.py
 """
 
 import re
@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from src.tasks.answers import best, best_threshold, exact, normalized, overlap
+from src.tasks.evidence.decoding import best_threshold
+from src.tasks.evidence.metrics import best, exact, normalized, overlap
 
 HARD = [
     "", " ", "the", "The an A", "%", "...", "a.", "Theatre", "the theatre", "The  Theatre!", "U.S.", "US", "co-op",

@@ -1,4 +1,4 @@
-"""Scores of counts: true positives, false positives, false negatives."""
+"""F1 from counts of true positives, false positives and false negatives."""
 
 import numpy as np
 

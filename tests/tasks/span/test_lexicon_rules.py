@@ -1,15 +1,14 @@
 """A model's spans and those of the canonical idioms, joined.
 
-pytest tests/analysis/test_combine.py
+pytest tests/tasks/span/test_lexicon_rules.py
 """
 
 from dataclasses import replace
 
 import pytest
 
-from src.analysis.combine import RULES, combined
 from src.core.records import Example, Prediction
-from src.tasks import cls, span
+from src.tasks.span.decoding import LEXICON_RULES, prediction
 
 WORDS = ["he", "broke", "the", "ice", "and", "cut", "corners"]
 
@@ -18,7 +17,7 @@ def row(tags: str, kind: str = "X", gold: str | None = "OBIIOOO") -> Prediction:
     """Tags in short: `OBI` is O, B-X, I-X."""
     full = [["O" if tag == "O" else f"{tag}-{k}" for tag in given] for given, k in ((tags, kind), (gold or "", "X"))]
     example = Example(id="1", text=" ".join(WORDS), tokens=WORDS, tags=full[1] if gold else None, split="test")
-    return span.prediction(example, full[0], None)
+    return prediction(example, full[0], None)
 
 
 def said(tags: str) -> Prediction:
@@ -44,21 +43,16 @@ def said(tags: str) -> Prediction:
     ],
 )
 def test_spans_are_joined(how: str, model: str, found: str, expected: str) -> None:
-    (joined,) = combined(how, [said(model)], [row(found)])
+    joined = LEXICON_RULES[how](said(model), row(found))
     expected_row = row(expected)
     unchanged = model == expected
     assert joined == replace(expected_row, probabilities=said(model).probabilities if unchanged else None)
 
 
 def test_the_kind_of_a_span_is_the_models() -> None:
-    assert RULES["restrict"](row("OBIOOOO", kind="Y"), row("OBIIOOO")) == row("OBIIOOO", kind="Y")
+    assert LEXICON_RULES["restrict"](row("OBIOOOO", kind="Y"), row("OBIIOOO")) == row("OBIIOOO", kind="Y")
 
 
 def test_rows_without_gold_are_joined_too() -> None:
-    (joined,) = combined("complete", [row("OOOOOOO", gold=None)], [row("OBIIOOO", gold=None)])
+    joined = LEXICON_RULES["complete"](row("OOOOOOO", gold=None), row("OBIIOOO", gold=None))
     assert (joined.predicted_spans, joined.correct) == ([[3, 16, "X"]], None)
-
-
-def test_rows_of_other_tasks_stay() -> None:
-    sentence = cls.prediction(Example(id="1", text="x", label="a", split="test"), ["a", "b"], [0.6, 0.4])
-    assert combined("restrict", [sentence, row("OBIOOOO")], [row("OBIIOOO")])[0] == sentence

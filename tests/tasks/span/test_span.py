@@ -1,6 +1,6 @@
 """Task span: tags, targets and spans by hand; decoding against brute force; scores against seqeval.
 
-pytest tests/tasks/test_span.py
+pytest tests/tasks/span/test_span.py
 """
 
 import itertools
@@ -13,7 +13,8 @@ from seqeval.scheme import IOB2
 
 from src.core.records import Example, Prediction
 from src.tasks.alignment import Encoding
-from src.tasks.span import Span, prediction, viterbi
+from src.tasks.span import Span
+from src.tasks.span.decoding import prediction, viterbi
 from src.text.words import invalid_tag
 
 TASK = Span()

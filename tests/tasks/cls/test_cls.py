@@ -1,6 +1,6 @@
 """Task cls: labels, targets and probabilities by hand; scores against scikit-learn.
 
-pytest tests/tasks/test_cls.py
+pytest tests/tasks/cls/test_cls.py
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from sklearn import metrics
 from src.analysis import scores
 from src.core.records import Example, Prediction
 from src.tasks.alignment import Encoding
-from src.tasks.cls import Cls, ece
+from src.tasks.cls import Cls
+from src.tasks.cls.metrics import ece
 from tests.rows import label as row_of_labels
 
 TASK = Cls()

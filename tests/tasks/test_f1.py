@@ -1,12 +1,12 @@
 """Scores of counts, against figures made by hand.
 
-pytest tests/tasks/test_counts.py
+pytest tests/tasks/test_f1.py
 """
 
 import numpy as np
 import pytest
 
-from src.tasks.counts import f1
+from src.tasks.f1 import f1
 
 
 @pytest.mark.parametrize(
