@@ -24,10 +24,10 @@ from transformers.utils import logging
 
 from src import tasks
 from src.analysis import majority
-from src.core import config
+from src.core import best_file, config
 from src.core.command import run
 from src.core.config import Params, TrainParams
-from src.core.files import atomic_folder, digest, read_json, read_yaml, write_json, write_lines
+from src.core.files import atomic_folder, digest, read_json, write_json, write_lines
 from src.core.records import Example, read_examples
 from src.core.user_errors import UserError, unknown_name
 from src.models import checkpoint, encoders, hardware
@@ -64,7 +64,7 @@ def main() -> None:
     from transformers import set_seed  # loads torch, which src.models has set the process up for by now
 
     params = config.load(arguments.params)
-    chosen = params.train.overridden(read_yaml(arguments.best), arguments.best)
+    chosen = params.train.overridden(best_file.read(arguments.best).overrides, arguments.best)
     train = read_examples(arguments.data / "train.jsonl")
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
