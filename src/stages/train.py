@@ -15,9 +15,9 @@ from pathlib import Path
 from transformers.utils import logging
 
 from src import tasks
-from src.core import config
+from src.core import best_file, config
 from src.core.command import run
-from src.core.files import read_json, read_yaml, write_json
+from src.core.files import read_json, write_json
 from src.core.records import read_examples
 from src.models import checkpoint, encoders
 from src.models.batches import encode
@@ -45,7 +45,7 @@ def main() -> None:
     from transformers import set_seed  # loads torch, which src.models has set the process up for by now
 
     params = config.load(arguments.params)
-    train_params = params.train.overridden(read_yaml(arguments.best), arguments.best)
+    train_params = params.train.overridden(best_file.read(arguments.best).overrides, arguments.best)
     train = read_examples(arguments.data / "train.jsonl")
     validation = read_examples(arguments.data / "validation.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))

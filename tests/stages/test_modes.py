@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
+from src.core import best_file
 from src.core.files import read_json, write_json
 from src.core.records import Example, write_examples
 from src.models import checkpoint, tiny
@@ -57,7 +58,7 @@ def train(
     """Runs the stage: train({"train.mode": "lora"})."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / "best.yaml").write_text("{}")
+    best_file.write(tmp_path / "best.yaml", "fixed", {})
 
     def call(changes: dict[str, Any]) -> Ended:
         params = params_file({"model": str(encoder), **SHORT, **changes})

@@ -22,7 +22,7 @@ import torch
 import transformers
 from transformers import BertConfig, pipeline
 
-from src.core import config
+from src.core import best_file, config
 from src.core.check_result import STATUSES
 from src.core.files import read_json, write_json
 from src.core.records import Example, read_examples, write_examples
@@ -97,8 +97,8 @@ class Train:
     def health(self) -> Path:
         return self.root / "metrics" / "health.json"
 
-    def arguments(self, changes: dict[str, Any], best: str) -> list[str]:
-        (self.root / "best.yaml").write_text(best, encoding="utf-8")
+    def arguments(self, changes: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+        best_file.write(self.root / "best.yaml", "tuned", overrides)
         options = {
             "params": self.params_file(SHORT | changes), "data": self.data, "best": self.root / "best.yaml",
             "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live,
@@ -106,8 +106,8 @@ class Train:
         }  # fmt: skip
         return [f"--{name}={value}" for name, value in options.items()]
 
-    def __call__(self, changes: dict[str, Any] | None = None, best: str = "{}") -> Ended:
-        return self.stage("train", *self.arguments(changes or {}, best))
+    def __call__(self, changes: dict[str, Any] | None = None, overrides: dict[str, Any] | None = None) -> Ended:
+        return self.stage("train", *self.arguments(changes or {}, overrides or {}))
 
     def environment(self) -> dict[str, Any]:
         return read_json(self.root / "models" / "environment.json")
@@ -318,7 +318,7 @@ def test_two_equal_runs_write_equal_bytes(task: str, train: Train, tmp_path: Pat
 
 
 def test_the_overrides_of_hpo_win_over_params(train: Train) -> None:
-    train(best='{"learning_rate": 3e-05, "epochs": 2}')
+    train(overrides={"learning_rate": 3e-05, "epochs": 2})
     assert train.environment()["learning_rate"] == 3e-5
     assert train.environment()["steps"] == 2 * 3
 
@@ -349,7 +349,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_bytes_of_one_that_was_no
     ]
 
     train.at(tmp_path / "killed")
-    arguments = [sys.executable, "-c", KILLED, *train.arguments(changes, "{}")]
+    arguments = [sys.executable, "-c", KILLED, *train.arguments(changes, {})]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     killed = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -407,26 +407,26 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
 
 
 @pytest.mark.parametrize(
-    ("changes", "best", "words"),
+    ("changes", "overrides", "words"),
     [
-        pytest.param({"model": "alephbret"}, "{}", ["'alephbret'", "alephbert"], id="unknown model"),
-        pytest.param({"model": "neodictabert"}, "{}", ["train.trust_remote_code"], id="remote code"),
-        pytest.param({"model": "./nowhere"}, "{}", ["./nowhere"], id="no such folder"),
-        pytest.param({"model": "dictabert"}, "{}", ["dicta-il/dictabert", "HF_HUB_OFFLINE"], id="not in the cache"),
-        pytest.param({"task": "clss"}, "{}", ["'clss'", "did you mean 'cls'"], id="unknown task"),
-        pytest.param({"train.max_length": 513}, "{}", ["train.max_length", "513", "512"], id="too long"),
-        pytest.param({}, "{epoch: 1}", ["best.yaml", "epoch", "did you mean 'epochs'"], id="unknown override"),
-        pytest.param({"train.task_weights": {"span": 2.0}}, "{}", ["train.task_weights", "span"], id="task weight"),
-        pytest.param({"train.pooling": "mean"}, "{}", ["train.pooling", "task: cls "], id="nothing to pool"),
-        pytest.param({}, "{focal_gamma: 2.0, label_smoothing: 0.1}", ["focal_gamma", "label_smoothing"], id="focal"),
-        pytest.param({"train.trainer": {"optimm": 1}}, "{}", ["train.trainer", "optimm"], id="unknown argument"),
-        pytest.param({"train.trainer": {"seed": 1}}, "{}", ["train.trainer.seed"], id="owned argument"),
+        pytest.param({"model": "alephbret"}, {}, ["'alephbret'", "alephbert"], id="unknown model"),
+        pytest.param({"model": "neodictabert"}, {}, ["train.trust_remote_code"], id="remote code"),
+        pytest.param({"model": "./nowhere"}, {}, ["./nowhere"], id="no such folder"),
+        pytest.param({"model": "dictabert"}, {}, ["dicta-il/dictabert", "HF_HUB_OFFLINE"], id="not in the cache"),
+        pytest.param({"task": "clss"}, {}, ["'clss'", "did you mean 'cls'"], id="unknown task"),
+        pytest.param({"train.max_length": 513}, {}, ["train.max_length", "513", "512"], id="too long"),
+        pytest.param({}, {"epoch": 1}, ["best.yaml", "epoch", "did you mean 'epochs'"], id="unknown override"),
+        pytest.param({"train.task_weights": {"span": 2.0}}, {}, ["train.task_weights", "span"], id="task weight"),
+        pytest.param({"train.pooling": "mean"}, {}, ["train.pooling", "task: cls "], id="nothing to pool"),
+        pytest.param({}, {"focal_gamma": 2.0, "label_smoothing": 0.1}, ["focal_gamma", "label_smoothing"], id="focal"),
+        pytest.param({"train.trainer": {"optimm": 1}}, {}, ["train.trainer", "optimm"], id="unknown argument"),
+        pytest.param({"train.trainer": {"seed": 1}}, {}, ["train.trainer.seed"], id="owned argument"),
     ],
 )
 def test_a_run_that_cannot_work_is_refused_and_writes_nothing(
-    changes: dict[str, Any], best: str, words: list[str], train: Train
+    changes: dict[str, Any], overrides: dict[str, Any], words: list[str], train: Train
 ) -> None:
-    refused(train(changes, best), train, *words)
+    refused(train(changes, overrides), train, *words)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU can do fp16")
