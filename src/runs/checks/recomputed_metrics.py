@@ -11,7 +11,7 @@ from src.analysis import scores
 from src.core.check_result import CheckResult
 from src.core.files import read_json
 from src.core.user_errors import UserError
-from src.runs.checks.outcome import shown
+from src.runs.checks.reporting import shown
 from src.runs.checks.subject import Subject
 from src.runs.experiments import METRICS
 

@@ -16,7 +16,7 @@ from src.core.check_result import CheckResult
 from src.core.files import read_json
 from src.core.records import Prediction
 from src.core.user_errors import UserError
-from src.runs.checks.outcome import NotApplicableError, shown, verdict
+from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok, shown
 from src.runs.checks.subject import Subject
 from src.runs.experiments import DATA, ENVIRONMENT
 
@@ -59,7 +59,9 @@ def weights(subject: Subject) -> CheckResult:
     tensors |= {f"adapter {name}": tensor for name, tensor in lora.kept(subject.model).items()}
     bad = _not_finite(tensors)
     faults = [f"NaN or infinite values in {len(bad)} of {len(tensors)} tensors: {shown(bad)}"] if bad else []
-    return verdict(faults, f"all values of {len(tensors)} tensors are numbers", tensors=len(tensors), not_finite=bad)
+    return red_flag_or_ok(
+        faults, f"all values of {len(tensors)} tensors are numbers", tensors=len(tensors), not_finite=bad
+    )
 
 
 def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -94,7 +96,7 @@ def reload(subject: Subject) -> CheckResult:
         faults.append(f"scores differ from those of the run's predictions by up to {largest:.2g}")
     if other:
         faults.append(f"{len(other)} of {compared} rows have another gold or prediction: {shown(other)}")
-    found = verdict(
+    found = red_flag_or_ok(
         [*faults, *(["model, data and predictions are not of one run: dvc repro"] if faults else [])],
         f"{compared} rows predicted again: scores differ by at most {largest:.2g}, no prediction differs",
     )

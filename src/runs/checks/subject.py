@@ -20,7 +20,7 @@ from src.core.config import TrainParams
 from src.core.files import read_yaml
 from src.core.records import Example, Prediction, read_examples
 from src.core.user_errors import UserError
-from src.runs.checks.outcome import NotApplicableError
+from src.runs.checks.reporting import NotApplicableError
 from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.tasks.prediction_file import read_predictions
 

@@ -10,7 +10,7 @@ class NotApplicableError(Exception):
     """Raised where what a check looks at is not there, which is no fault, or is told by another check."""
 
 
-def verdict(faults: Iterable[str], sound: str, **figures: Any) -> CheckResult:
+def red_flag_or_ok(faults: Iterable[str], sound: str, **figures: Any) -> CheckResult:
     """Returns a red flag with a line per fault, or ok with the sentence for no fault."""
     lines = list(faults)
     return CheckResult("red_flag" if lines else "ok", "\n".join(lines) or sound, figures)
