@@ -250,7 +250,7 @@ def test_a_file_that_is_wrong_is_refused(table: Table, text: str, meta: dict[str
         ({"columns": {"text": "t", "tokens": "x", "tags": "y", "span": "z"}}, ["columns.tags contradicts"]),
         ({"reader": "squad"}, ["columns: reader squad does not read this key", "and no other key"]),
         ({"reader": "hub"}, ["hub is missing: reader hub"]),
-        ({"hub": "owner/name"}, ["hub: reader csv does not read this key", "and columns, delimiter, quoting, encoding"]),
+        ({"hub": "owner/name"}, ["hub: reader csv does not read this key", "and columns, delimiter, quoting"]),
         ({"labels": ["a", "a"]}, ["labels: ", "each once"]),
         ({"labels": ["0", "-1"]}, ["labels: -1 is no label"]),
         ({"labels": ["no", "macro"]}, ["labels: the score of a label 'macro' would be called f1_macro"]),
