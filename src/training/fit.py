@@ -20,7 +20,6 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.integrations import get_available_reporting_integrations
-from transformers.trainer import TRAINER_STATE_NAME
 
 from src.core.config import TrainParams
 from src.core.records import Example
@@ -33,6 +32,7 @@ from src.tasks.loss import IGNORED
 from src.training import dropout, resume_state, trimmed_embeddings
 from src.training.callbacks import Progress
 from src.training.trainer import TasksTrainer
+from src.training.transformers_internals import TRAINER_STATE_NAME
 
 OURS = (  # or without effect
     "eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from", "tf32", "full_determinism",
