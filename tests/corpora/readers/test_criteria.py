@@ -14,7 +14,7 @@ from src.core.records import SPLITS, Example, read_examples
 from tests.conftest import Ended
 from tests.corpora.conftest import refusal_of, rows_of
 
-SHIPPED = Path(__file__).parent / "criteria"
+SHIPPED = Path(__file__).parents[1] / "criteria"
 HEADER = "post_id,criterion,status,evidence,start,end"
 
 
