@@ -23,7 +23,7 @@ lint: .venv/installed-dev ## ruff, mypy, import-linter
 	lint-imports
 
 drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> CREDENTIALS=<file>
-	@python -m src.tools.drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \
+	@python -m src drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \
 		--client-id "$${CLIENT_ID-}" --client-secret "$${CLIENT_SECRET-}"
 
 clean: ## remove .venv and the caches of tools; data, models and metrics stay
