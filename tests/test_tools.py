@@ -56,6 +56,6 @@ def test_help_shows_an_example_and_a_page_and_loads_no_large_library(tool: str) 
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stderr.splitlines()[-1] == "0 []"
     assert ended.stdout.startswith(f"usage: python -m src {tool} ")
-    assert re.search(rf"^    (python -m src {tool}\b|make drive)", ended.stdout, re.MULTILINE)
+    assert re.search(rf"^ *(python -m src {tool}\b|make drive)", ended.stdout, re.MULTILINE)
     (page,) = re.findall(r"^Documentation: (docs/[\w-]+\.md)$", ended.stdout, re.MULTILINE)
     assert Path(page).suffix == ".md"

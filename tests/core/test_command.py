@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from src.core import best_file
 from src.core.command import run
 from src.core.user_errors import UserError, is_out_of_memory, unknown_name
 
@@ -130,7 +131,9 @@ class Pause:
 
 sys.meta_path.insert(0, Pause())
 """
-TRAIN, EVALUATE = (f"src.stages.{name}" for name in ("train", "evaluate"))
+PATHS = "--model=none --environment=none --live=none --health=none"
+TRAIN = f"src.stages.train --data={{data}} --best={{best}} {PATHS}"
+EVALUATE = "src.stages.evaluate --data=none --model=none --metrics=none --predictions=none --plots=none"
 
 
 @pytest.mark.parametrize(
@@ -147,8 +150,10 @@ TRAIN, EVALUATE = (f"src.stages.{name}" for name in ("train", "evaluate"))
     ],
 )
 def test_a_command_that_is_told_to_stop_while_it_still_imports_does_so_with_one_line(
-    command: str, module: str, number: int, status: int, word: str, tmp_path: Path
+    command: str, module: str, number: int, status: int, word: str, prepared: Path, tmp_path: Path
 ) -> None:
+    best_file.write(tmp_path / "best.yaml", "fixed", {})
+    command = command.format(data=prepared, best=tmp_path / "best.yaml")
     (tmp_path / "sitecustomize.py").write_text(PAUSE.format(module=module))
     process = subprocess.Popen(
         [sys.executable, "-m", *command.split()],
