@@ -21,7 +21,6 @@ from src.models import checkpoint
 from src.models.batches import encode
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import ENCODERS
-from src.models.inference import predict
 from src.training.fit import fit
 
 SPLITS = ("test", "unseen")
@@ -76,7 +75,7 @@ WAYS = {"ours": _ours, "stock": _stock}
 
 @torch.no_grad()
 def _f1(made: Checkpoint, rows: list[Example]) -> float:
-    return tasks.TASKS["cls"].score(predict(made, rows, 64))["f1_macro"]
+    return tasks.TASKS["cls"].score(made.predict(rows, 64))["f1_macro"]
 
 
 if __name__ == "__main__":

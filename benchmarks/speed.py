@@ -26,7 +26,6 @@ from src.core.records import Example
 from src.models import hardware
 from src.models.batches import encode
 from src.models.checkpoint import Checkpoint
-from src.models.inference import predict, ready
 from src.training import modes
 from src.training.fit import fit
 
@@ -96,9 +95,9 @@ def _train(made: Checkpoint, rows: list[Example], chosen: TrainParams) -> Cost:
 def _predict(made: Checkpoint, rows: list[Example]) -> Cost:
     """As every tool does that loads a model and predicts with it."""
     loaded = copy.deepcopy(made)
-    ready(loaded, made.model.device.type)
-    predict(loaded, rows[:64], 64)
-    return cost(lambda: predict(loaded, rows, 64), len(rows))
+    loaded.to(made.model.device.type)
+    loaded.predict(rows[:64], 64)
+    return cost(lambda: loaded.predict(rows, 64), len(rows))
 
 
 def _frozen(made: Checkpoint, rows: list[Example], chosen: TrainParams) -> Cost:

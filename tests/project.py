@@ -58,6 +58,16 @@ def write_params(path: Path, changes: Mapping[str, Any]) -> Path:
     return path
 
 
+def ran(output: str) -> list[str]:
+    """The stages that dvc says it ran."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def cached(output: str) -> list[str]:
+    """The stages that dvc says it took from the run-cache."""
+    return [line.split("'")[1] for line in output.splitlines() if "' is cached - skipping run" in line]
+
+
 def queue_is_empty(project: Path) -> bool:
     """Asks twice, for a task that a worker is just taking is neither queued nor running."""
     return not any({"Queued", "Running"} & set(sh("dvc queue status", project).split()) for _ in range(2))

@@ -15,10 +15,10 @@ import optuna
 import pytest
 from huggingface_hub import ModelCard
 
-from src.core.records import read_predictions
 from src.runs.checks import CHECKS, workspace
+from src.tasks.prediction_file import read_predictions
 from tests.conftest import Command
-from tests.project import queue_is_empty, sh
+from tests.project import queue_is_empty, ran, sh
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,6 @@ def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     shutil.copytree(finished, folder, symlinks=True)
     yield folder
     sh("dvc queue stop --kill", folder)
-
-
-def ran(output: str) -> list[str]:
-    """The stages that dvc says it ran."""
-    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
 def test_the_pipeline_leaves_data_model_metrics_and_predictions(project: Path) -> None:

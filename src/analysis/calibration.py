@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from src.core.records import Prediction
-from src.tasks.cls import ECE_BINS, ece
+from src.tasks import TASKS
+from src.tasks.ece import ECE_BINS, ece
 
 
 class Bin(NamedTuple):
@@ -36,12 +37,12 @@ class Calibration(NamedTuple):
 
 
 def calibration(rows: Sequence[Prediction]) -> Calibration | None:
-    """Measures the probabilities of labels; None where a row has none, as in other tasks.
+    """Measures the probabilities of labels; None if a row has none, or if the task has no exclusive labels.
 
     Args:
         rows: of one task; all have gold.
     """
-    if not rows or not all(isinstance(row.probabilities, dict) for row in rows):
+    if not rows or not TASKS[rows[0].task].exclusive_labels or any(row.probabilities is None for row in rows):
         return None
     confidence = np.array([row.probabilities[row.predicted] for row in rows])
     correct = np.array([row.correct for row in rows], dtype=float)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from src.core.records import SPLITS, Prediction, label_set
-from src.tasks import TASKS, Task
+from src.core.records import SPLITS, Prediction
+from src.tasks import TASKS
+from src.tasks.task import Task
 
 MOST_WEIGHTS = 10_000_000  # held at once when rows are resampled: 80 MB
 SEED = 0  # of the bootstrap: the same predictions always have the same interval
@@ -31,6 +32,11 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
         if rows
     }
     return scores | gap(task.primary_metric, scores)
+
+
+def evaluate_tasks(rows: Sequence[Prediction], bootstrap_samples: int) -> dict[str, Any]:
+    """Returns {task: what `evaluate` returns} of the rows of any tasks and splits."""
+    return {name: evaluate(TASKS[name], splits, bootstrap_samples) for name, splits in by_task(rows).items()}
 
 
 def by_task(rows: Sequence[Prediction]) -> dict[str, dict[str, list[Prediction]]]:
@@ -87,7 +93,8 @@ def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> 
 def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
     """Counts (gold, predicted) over the full label set."""
     pairs = task.confusion(rows)
-    labels = list(label_set(rows)) or sorted({label for pair in pairs for label in pair})
+    label_set = task.label_set(rows)
+    labels = [*label_set, *sorted({label for pair in pairs for label in pair} - set(label_set))]
     counts = dict.fromkeys(((gold, predicted) for gold in labels for predicted in labels), 0)
     for pair in pairs:
         counts[pair] += 1

@@ -103,7 +103,7 @@ def _pair(first: str, second: str, a: Sequence[_Run], b: Sequence[_Run]) -> Pair
     draws = np.mean([run.draws for run in a], axis=0) - np.mean([run.draws for run in b], axis=0)
     low, high = np.percentile(draws, [2.5, 97.5])
     matched = _matched(a, b)
-    by_labels = example.task == "cls" and len(a) == len(b) == 1
+    by_labels = TASKS[example.task].exclusive_labels and len(a) == len(b) == 1
     return Pair(
         task=example.task,
         split=example.split,

@@ -16,6 +16,7 @@ from src.core.user_errors import UserError, unknown_name
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
+HpoMode = Literal["fixed", "tuned", "search"]
 LOOKING_ON = ("health", "represent")  # sections of `train` that change nothing of what is learnt
 
 
@@ -246,7 +247,7 @@ Domain = Annotated[
 
 
 class HpoParams(Section):
-    mode: Literal["fixed", "tuned", "search"]
+    mode: HpoMode
     n_trials: Positive
     rounds: Positive
     workers: Positive
@@ -292,15 +293,6 @@ class Params(Section):
     train: TrainParams
     evaluate: EvaluateParams
     cost: CostParams
-
-    @model_validator(mode="after")
-    def _no_contradiction(self) -> "Params":
-        if self.evaluate.lexicon != "none" and "span" not in self.task.split("+"):
-            raise ValueError(
-                f"evaluate.lexicon: {self.evaluate.lexicon} is for spans, which task: {self.task} has none of; "
-                "set none, or a task with span"
-            )
-        return self
 
     @model_validator(mode="after")
     def _something_is_learnt(self) -> "Params":

@@ -7,8 +7,9 @@ from pydantic import Field, field_validator, model_validator
 
 from src.core.config import Section, parse
 from src.core.files import read_yaml
-from src.core.records import FIELDS, SPLITS
+from src.core.records import SPLITS
 from src.core.user_errors import UserError, unknown_name
+from src.tasks import TASKS
 
 FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
 
@@ -26,6 +27,7 @@ class Columns(Section):
         span_label: the kind of the span; null: SPAN.
         answers: what stands in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}. An empty
             cell or list: there is no answer; null: nobody has said.
+        extra: {field: column} of targets that only a task of your own reads.
     """
 
     id: str | None = None
@@ -41,11 +43,12 @@ class Columns(Section):
     end: str | None = None
     span_label: str | None = None
     answers: str | None = None
+    extra: dict[str, str] = Field(default_factory=dict)
 
     @property
     def named(self) -> dict[str, str]:
         """{field: column} of the columns that the table has."""
-        return {field: column for field, column in self if column is not None}
+        return {field: column for field, column in self if isinstance(column, str)} | self.extra
 
 
 class LabelWords(Section):
@@ -175,8 +178,8 @@ class Corpus(Section):
             if name not in SPLITS:
                 raise ValueError(str(unknown_name("split", name, SPLITS)))
         for task in self.expected:
-            if task not in FIELDS:
-                raise ValueError(str(unknown_name("task in expected:", task, FIELDS)))
+            if task not in TASKS:
+                raise ValueError(str(unknown_name("task in expected:", task, TASKS)))
         return self
 
 

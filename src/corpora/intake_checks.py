@@ -10,7 +10,7 @@ from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.duplicates import ORDER, leaking, value_of
 from src.corpora.rows import Entry
-from src.text.words import invalid_tag, locate
+from src.tasks import TASKS
 
 
 def check_rows(rows: Sequence[Entry], corpus: Corpus) -> None:
@@ -43,25 +43,9 @@ def check_row(row: Entry, corpus: Corpus) -> None:
     for field in ("id", "text", "text_pair", "group", "label", "tokens", "tags", "split"):
         if not _is_unicode(getattr(example, field)):
             raise row.refuse(field, "half of a surrogate pair, which no file can hold; replace it")
-    if example.label is not None and example.label not in corpus.labels:
-        raise row.refuse("label", f"unknown label; legal: {', '.join(corpus.labels) or 'none'}")
-    searched = example.text if example.text_pair is None else example.text_pair
-    for start, end in example.answers or []:
-        if not 0 <= start < end <= len(searched):
-            raise row.refuse(
-                "answers", f"[{start}, {end}] is no span of the text, which has {len(searched)} characters"
-            )
-    if example.tokens is None or example.tags is None:
-        return
-    if len(example.tags) != len(example.tokens):
-        raise row.refuse("tags", f"{len(example.tags)} tags for {len(example.tokens)} words")
-    position = invalid_tag(example.tags)
-    if position is not None:
-        raise row.refuse("tags", f"tag {position + 1}, {example.tags[position]!r}, is not legal IOB2 there")
-    try:
-        locate(example.tokens, example.text)
-    except ValueError as error:
-        raise row.refuse("tokens", f"word {str(error)!r} is not in the text where it should be") from error
+    for task in TASKS.values():
+        for field, problem in task.problems(example, corpus.labels):
+            raise row.refuse(field, problem)
 
 
 def _is_unicode(value: str | list[str] | None) -> bool:

@@ -73,7 +73,8 @@ class Row:
     def refuse(self, field: str, problem: str) -> UserError:
         """Builds the error for one field of the example."""
         column = self.columns.get(field, field)  # an id that was made has no column
-        return refusal(self.file, self.number, column, getattr(self.example, field), problem)
+        value = getattr(self.example, field, self.example.extra.get(field))
+        return refusal(self.file, self.number, column, value, problem)
 
     def placed(self, split: str) -> Self:
         """Returns the row in another split."""

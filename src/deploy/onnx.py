@@ -12,7 +12,8 @@ from transformers import AutoTokenizer
 
 from src.core.files import read_json, write_json
 from src.core.user_errors import UserError
-from src.models.checkpoint import Checkpoint, pretrained
+from src.models.checkpoint import Checkpoint
+from src.models.loading import pretrained
 from src.models.verbalizer import Verbalizer
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from src.core.user_errors import UserError
 from src.deploy import onnx
-from src.models import checkpoint, hardware
-from src.models.checkpoint import Checkpoint
-from src.models.inference import ready
-from src.models.matcher import Matcher
+from src.models import hardware
+from src.models.checkpoint import Checkpoint, load_checkpoint
+from src.models.loading import loading, pretrained
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -50,7 +49,7 @@ def convert(name: str, folder: Path, out: Path, *, trust_remote_code: bool = Fal
         UserError: there is no model, or it has no such variant; says why.
     """
     saved = _saved(folder, trust_remote_code, "fp32").checkpoint
-    ready(saved, "cpu")
+    saved.to("cpu")
     CONVERTED[name](saved, out)
 
 
@@ -64,16 +63,14 @@ def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deploye
         UserError: there is no model, or it has no such variant; says why.
     """
     deployed = VARIANTS[name](folder, trust_remote_code)
-    ready(deployed.checkpoint, hardware.device().type)
+    deployed.checkpoint.to(hardware.device().type)
     deployed.checkpoint.model.eval()
     return deployed
 
 
 def _saved(folder: Path, trust_remote_code: bool, precision: str) -> Deployed:
     """The whole model, with adapters (if it had any) merged into its weights."""
-    loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code)
-    if isinstance(loaded, Matcher):
-        raise UserError("it has no weights: it looks idioms up")
+    loaded = load_checkpoint(folder, trust_remote_code=trust_remote_code)
     return Deployed(replace(loaded, precision=precision))
 
 
@@ -103,15 +100,14 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
         raise UserError("it has no separate adapter: train.mode: lora with train.lora.keep_adapter: true saves one")
     from peft import PeftConfig, PeftModel
 
-    adapter = checkpoint.pretrained(PeftConfig, str(folder / "adapter"), {})
+    adapter = pretrained(PeftConfig, str(folder / "adapter"), {})
     base = adapter.base_model_name_or_path
     if not base:
         raise UserError(
             "its adapter names no base that it could be put on: that of a joint model is of use merged alone"
         )
-    loaded = checkpoint.load(folder, trust_remote_code=trust_remote_code, weights=base, revision=adapter.revision)
-    assert isinstance(loaded, Checkpoint)  # a matcher has no adapter
-    with checkpoint.loading(folder / "adapter"):
+    loaded = load_checkpoint(folder, trust_remote_code=trust_remote_code, weights=base, revision=adapter.revision)
+    with loading(folder / "adapter"):
         adapted = PeftModel.from_pretrained(loaded.model, str(folder / "adapter"))
     return replace(loaded, precision="fp32"), adapted
 

@@ -1,8 +1,10 @@
 """Examples as batches of tensors: tokenised once, padded to the longest of their batch."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -12,9 +14,11 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_group
 from src.core.records import Example
 from src.core.user_errors import UserError, is_out_of_memory
 from src.models import hardware
-from src.models.checkpoint import Checkpoint
 from src.tasks.alignment import Encoding, tokenize
 from src.tasks.loss import IGNORED
+
+if TYPE_CHECKING:
+    from src.models.checkpoint import Checkpoint
 
 Output = TypeVar("Output")
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import copy
-import pickle
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
-from huggingface_hub import constants
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -28,14 +23,17 @@ from transformers import (
 
 from src.core.config import TrainParams
 from src.core.files import read_json
-from src.core.records import Example
+from src.core.records import Example, Prediction
 from src.core.user_errors import UserError
-from src.models import hardware, matcher, tiny
+from src.models import hardware, inference, matcher, tiny
+from src.models.batches import encode
 from src.models.encoders import Encoder
+from src.models.interface import Model
 from src.models.joint import JointConfig, JointModel
-from src.models.matcher import Matcher
+from src.models.loading import check_vocabulary, origin_of, pretrained
 from src.models.verbalizer import Verbalizer
-from src.tasks import TASKS, Task
+from src.tasks import TASKS, parse
+from src.tasks.task import Task
 
 OURS: dict[str, type[PreTrainedModel]] = {"joint": JointModel, "verbalizer": Verbalizer}  # by config.model_type
 
@@ -78,8 +76,36 @@ class Checkpoint:
         per_task = type(output) is dict  # of a model of ours; those of transformers have classes for their outputs
         return output if per_task else {task.name: task.logits(output) for task in self.tasks}
 
+    @property
+    def weights(self) -> int:
+        return self.model.num_parameters()
+
+    @property
+    def is_plain(self) -> bool:
+        return type(self.model) not in OURS.values()
+
+    @property
+    def summary(self) -> str:
+        return f"{type(self.model).__name__}, {'+'.join(self.labels)}, {self.weights:,} weights, {self.precision}"
+
+    def to(self, device: str) -> None:
+        self.model.to(device, hardware.dtype(self.precision, torch.device(device)))
+
+    def predict(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
+        encoded = encode(self, examples)
+        return inference.decode(self, encoded, inference.run(self, encoded, batch_size))
+
+    def outputs(self, examples: Sequence[Example]) -> list[np.ndarray]:
+        """Returns the logits of every window, task by task."""
+        logits = inference.run(self, encode(self, examples), len(examples))
+        return [window for windows in logits.values() for window in windows]
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return dict(self.model.state_dict())
+
     def save(self, folder: Path) -> None:
-        """Saves weights, configuration and tokenizer; one task: a plain transformers checkpoint."""
+        """Saves weights, configuration and tokenizer. With one task, it is a plain transformers checkpoint."""
+        self.model.config.task = "+".join(self.labels)
         if self.settings:
             self.model.config.task_settings = dict(self.settings)
         if self.precision != "fp32":
@@ -130,70 +156,6 @@ def _settings(tasks: Sequence[Task]) -> dict[str, float]:
     return {name: default for task in tasks for name, default in task.settings.items()}
 
 
-def origin_of(trust_remote_code: bool, revision: str | None) -> dict[str, Any]:
-    """Says which commit of a model the Auto classes are to load, and whether code of its own may run."""
-    origin = {"trust_remote_code": trust_remote_code, "revision": revision}
-    # code that lies in another repository has no such commit, and is refused; without one, its newest would run
-    return origin | ({"code_revision": revision} if trust_remote_code else {})
-
-
-def pretrained(auto_class: Any, source: str | Path, origin: Mapping[str, Any], **options: Any) -> Any:
-    """Loads what an Auto class loads, of the hub or of a folder.
-
-    Raises:
-        UserError: it cannot be found or loaded.
-    """
-    with loading(source):
-        return auto_class.from_pretrained(source, **origin, **options)
-
-
-@contextmanager
-def loading(source: str | Path) -> Iterator[None]:
-    """Names what a library cannot load, and says why.
-
-    Raises:
-        UserError: it cannot be found or loaded.
-    """
-    try:
-        yield
-    except pickle.UnpicklingError as error:  # what torch says of it advises to load it nevertheless
-        reason = "its weights are a pickle of other things than tensors, which could run code and is not read"
-        raise UserError(f"the model in {source} cannot be loaded: {reason}; take one with safetensors") from error
-    except (
-        OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, SafetensorError,
-    ) as error:  # fmt: skip
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "custom code" in reason or "trust_remote_code" in reason:
-            raise UserError(
-                f"the model '{source}' runs code of its own; read it, then set train.trust_remote_code: true, or give "
-                "--trust-remote-code to predict, represent, bench or check"
-            ) from error
-        if "valid git identifier" in reason and f"/{source}'" not in reason:
-            raise UserError(
-                f"the model '{source}' runs code that lies in another repository, of which train.revision names no "
-                "commit; choose a model whose code lies beside its weights"
-            ) from error
-        if "backend tokenizer" in reason and not (Path(source) / "tokenizer.json").is_file() and Path(source).is_dir():
-            raise UserError(f"{source} holds no tokenizer: there is no tokenizer.json; is the folder whole?") from error
-        if Path(source).is_dir():
-            raise UserError(f"the model in {source} cannot be loaded: {reason}; is the folder whole?") from error
-        if not _may_be_on_the_hub(source):
-            raise UserError(f"the model '{source}' cannot be loaded: there is no such folder") from error
-        raise UserError(
-            f"the model '{source}' cannot be loaded: {reason} Looked in {constants.HF_HUB_CACHE} (HF_HOME moves it) "
-            f"and, unless HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1, on the hub. Check the name, or download it "
-            f"where there is a network: hf download {source}"
-        ) from error
-
-
-def _may_be_on_the_hub(source: str | Path) -> bool:
-    try:
-        validate_repo_id(str(source))
-    except HFValidationError:
-        return False
-    return True
-
-
 def _check(
     encoder: Encoder, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, tasks: Sequence[Task]
 ) -> None:
@@ -212,17 +174,6 @@ def _check(
         raise UserError(
             f"the model in {encoder.source} is a {config.model_type} model of ours, from which no other can be started"
         )
-
-
-def check_vocabulary(source: str | Path | None, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:
-    """Refuses a folder whose tokenizer is missing: transformers makes one of a few entries in its place.
-
-    Raises:
-        UserError: far fewer sub-words than embeddings.
-    """
-    rows = getattr(config, "vocab_size", None)
-    if rows is not None and len(tokenizer) < rows / 2:
-        raise UserError(f"{source} holds no tokenizer for its model: {len(tokenizer)} sub-words, {rows} embeddings")
 
 
 def positions(model: PreTrainedModel) -> int:
@@ -274,20 +225,31 @@ def _joint(
     return model
 
 
-def load(
-    folder: Path, *, trust_remote_code: bool = False, weights: str | None = None, revision: str | None = None
-) -> Checkpoint | Matcher:
-    """Loads what was saved: a model of ours, or any transformers checkpoint of a task's class.
-
-    Args:
-        weights: for a single task: where an adapter's base is, on the hub or in a folder; in place of what was saved.
-        revision: of `weights`.
+def load(folder: Path, *, trust_remote_code: bool = False) -> Model:
+    """Loads what was saved: a model of this project, or any transformers checkpoint of a task's class.
 
     Raises:
-        UserError: no checkpoint there, one that lacks weights, or of a class that no task has.
+        UserError: no model there, one that lacks weights, or of a class that no task has.
     """
     if (folder / matcher.FILE).is_file():
         return matcher.load(folder)
+    return load_checkpoint(folder, trust_remote_code=trust_remote_code)
+
+
+def load_checkpoint(
+    folder: Path, *, trust_remote_code: bool = False, weights: str | None = None, revision: str | None = None
+) -> Checkpoint:
+    """Loads a model that has weights.
+
+    Args:
+        weights: for a single task: where an adapter's base is, on the hub or in a folder; instead of what was saved.
+        revision: of `weights`.
+
+    Raises:
+        UserError: as of `load`; or the model is a list of idioms.
+    """
+    if (folder / matcher.FILE).is_file():
+        raise UserError(f"{folder} is a zero-shot list of idioms, which has no weights; name another model")
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no model; train one: dvc repro train, or fetch it: dvc pull")
     origin = {"trust_remote_code": trust_remote_code}
@@ -325,10 +287,20 @@ def _whole(auto_class: Any, folder: Path, origin: Mapping[str, Any]) -> PreTrain
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:
+    """Returns the task that config.json names. A checkpoint of another program names only its architecture."""
+    if "task" in raw:
+        (task,) = parse(raw["task"])
+        return task
     if not raw.get("architectures"):
         raise UserError(f"{folder / 'config.json'} does not say under 'architectures' which class the model is of")
     architecture = raw["architectures"][0]
-    for task in TASKS.values():
-        if architecture.endswith(task.auto_class.removeprefix("AutoModel")):
-            return task
-    raise UserError(f"{folder} holds a {architecture}, which is no model of the tasks {', '.join(TASKS)}")
+    able = [task for task in TASKS.values() if architecture.endswith(task.auto_class.removeprefix("AutoModel"))]
+    if not able:
+        raise UserError(f"{folder} holds a {architecture}, which is no model of the tasks {', '.join(TASKS)}")
+    if len(able) > 1:
+        names = ", ".join(task.name for task in able)
+        raise UserError(
+            f"{folder} holds a {architecture}, which may be a model of the tasks {names}; name its task in "
+            f'{folder / "config.json"}: "task": "{able[0].name}"'
+        )
+    return able[0]

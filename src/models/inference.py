@@ -1,42 +1,25 @@
-"""The one way from a checkpoint and examples to predictions; training, evaluation and tools all call it."""
+"""From encoded inputs to logits, and from logits to predictions. `Checkpoint.predict` puts the steps together."""
+
+from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from src.core.records import Example, Prediction
+from src.core.records import Prediction
 from src.models import hardware
-from src.models.batches import Encoded, encode, longest_first
-from src.models.checkpoint import Checkpoint
-from src.models.matcher import Matcher
-from src.tasks import Task
+from src.models.batches import Encoded, longest_first
+from src.tasks.task import Task
+
+if TYPE_CHECKING:
+    from src.models.checkpoint import Checkpoint
 
 Logits = Mapping[str, Sequence[np.ndarray]]  # per task, of all windows of all examples, in their order
-
-
-def predict(checkpoint: Checkpoint | Matcher, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
-    """Predicts every example with every task of a checkpoint.
-
-    Args:
-        batch_size: inputs per forward pass.
-
-    Returns:
-        One prediction per example and task, in the order of the examples.
-    """
-    if isinstance(checkpoint, Matcher):
-        return [checkpoint.predict(example) for example in examples]
-    encoded = encode(checkpoint, examples)
-    return decode(checkpoint, encoded, run(checkpoint, encoded, batch_size))
-
-
-def ready(checkpoint: Checkpoint | Matcher, device: str) -> None:
-    """Puts a checkpoint that is not trained any more on the device and into the precision it predicts in."""
-    if isinstance(checkpoint, Checkpoint):
-        checkpoint.model.to(device, hardware.dtype(checkpoint.precision, torch.device(device)))
 
 
 @contextmanager

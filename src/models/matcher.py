@@ -1,4 +1,4 @@
-"""The model of task span that has learnt nothing: the canonical idioms of the corpus, found in sentences."""
+"""The zero-shot model of a task that uses the idiom lexicon: it marks canonical idioms, and has learnt nothing."""
 
 from __future__ import annotations
 
@@ -6,43 +6,69 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from src.core.files import read_json, write_json
 from src.core.records import Example, Prediction
 from src.core.user_errors import UserError
-from src.tasks import TASKS, Task, span
+from src.tasks import TASKS
+from src.tasks.task import Task
 from src.text.lexicon import Lexicon
-from src.text.words import tags_of
+
+if TYPE_CHECKING:
+    import torch
 
 FILE = "idioms.json"
 
 
 @dataclass(frozen=True)
 class Matcher:
-    """What stands in for a checkpoint.
+    """A Model without weights.
 
     Attributes:
-        labels: {span: its label set}.
-        kind: of all spans that are found.
+        labels: {the task: its label set}.
+        kind: the label of all spans that are matched.
     """
 
     labels: Mapping[str, Sequence[str]]
     kind: str
     idioms: Sequence[str]
 
+    precision = "fp32"
+    weights = 0
+    is_plain = False
+
     @property
     def tasks(self) -> list[Task]:
         return [TASKS[name] for name in self.labels]
+
+    @property
+    def summary(self) -> str:
+        return f"{len(self.idioms)} canonical idioms, no weights"
 
     @cached_property
     def _lexicon(self) -> Lexicon:
         return Lexicon(self.idioms)
 
-    def predict(self, example: Example) -> Prediction:
-        """Marks the idioms that are in a sentence; there are no probabilities."""
-        words = example.tokens or []
-        spans = [(first, end, self.kind) for first, end, _ in self._lexicon.find(words)]
-        return span.prediction(example, tags_of(spans, len(words)), None)
+    def to(self, device: str) -> None:
+        """Strings are matched on the CPU."""
+
+    def predict(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
+        """Marks the idioms in each sentence. The rows have no probabilities."""
+        (task,) = self.tasks
+        assert task.lexicon is not None  # zero_shot.py makes no matcher for another task
+        return [task.lexicon.predict(example, self._lexicon, self.kind) for example in examples]
+
+    def outputs(self, examples: Sequence[Example]) -> list[np.ndarray]:
+        """Returns the index of each predicted label, a number per word."""
+        (labels,) = self.labels.values()
+        index = {label: float(i) for i, label in enumerate(labels)}
+        return [np.array([index[label] for label in row.predicted]) for row in self.predict(examples, len(examples))]
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {}
 
     def save(self, folder: Path) -> None:
         write_json(folder / FILE, {"labels": dict(self.labels), "kind": self.kind, "idioms": list(self.idioms)})

@@ -1,4 +1,4 @@
-"""The model of task cls that has learnt nothing: a pretrained encoder, and what labels are called in its language.
+"""The zero-shot model of a task with exclusive labels: a pretrained encoder, and words for the labels.
 
 It has no head that could be random. What it says of a label follows from the pretrained weights alone.
 """
@@ -30,6 +30,7 @@ class VerbalizerConfig(PretrainedConfig):
     def __init__(
         self,
         encoder: dict[str, Any] | None = None,
+        task: str = "",
         labels: Sequence[str] = (),
         prompt: tuple[Sequence[int], Sequence[int]] = ((), ()),
         mask: int | None = None,
@@ -37,6 +38,7 @@ class VerbalizerConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
+        self.task = task
         self.labels = list(labels)
         self.prompt = prompt
         self.mask = mask
@@ -49,7 +51,7 @@ class VerbalizerConfig(PretrainedConfig):
 
     @property
     def task_labels(self) -> list[tuple[str, list[str]]]:
-        return [("cls", self.labels)]
+        return [(self.task, self.labels)]
 
     @property
     def room(self) -> int:
@@ -62,7 +64,7 @@ AutoConfig.register(VerbalizerConfig.model_type, VerbalizerConfig)  # as JointCo
 
 
 class Verbalizer(PreTrainedModel):
-    """Maps model inputs, padded on the right, to the logits of `cls`.
+    """Maps model inputs, padded on the right, to the logits of the task.
 
     With words: the prompt is put behind the text, before the last special sub-word; a label's logit is the log of the
     mean probability of its words. The probability of a word of several sub-words is the geometric mean of theirs, each
@@ -84,7 +86,7 @@ class Verbalizer(PreTrainedModel):
         self.post_init()
 
     def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"cls": self._of_words(inputs) if self.config.words else self._of_descriptions(inputs)}
+        return {self.config.task: self._of_words(inputs) if self.config.words else self._of_descriptions(inputs)}
 
     def _of_words(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         sizes = {len(word) for words in self.config.words for word in words}

@@ -1,22 +1,18 @@
-"""States of an encoder, layer by layer, over some examples: of a model as it is, or at chosen steps of its training."""
+"""States of an encoder, layer by layer, over some examples."""
 
 import hashlib
 import json
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel
 
-from src.core.config import Params, RepresentParams, TrainParams
 from src.core.records import Example
 from src.core.user_errors import UserError, unknown_name
-from src.models import backbone, encoders, hardware
+from src.models import backbone, hardware
 from src.models.batches import encode, longest_first
 from src.models.checkpoint import Checkpoint
 from src.models.pooling import Pooling
@@ -140,69 +136,6 @@ class Extraction:
         pooling = Pooling(POOLING, width)
         means = [pooling(layer.float(), inputs["attention_mask"]) for layer in states]
         return torch.stack(means, dim=1).cpu().numpy()
-
-
-class RepresentCallback(TrainerCallback):
-    """Keeps the states of the encoder at chosen optimizer steps, in files step-<n>.safetensors.
-
-    They lie beside the state of the training until it ends, for DVC deletes the outputs of a run that is resumed.
-
-    Args:
-        state: folder of the state that an interrupted training goes on from.
-        out: folder that has all files at the end.
-
-    Raises:
-        UserError: the files would be larger than the budget.
-    """
-
-    def __init__(
-        self, extraction: Extraction, params: RepresentParams, batch_size: int, *, state: Path, out: Path
-    ) -> None:
-        extraction.check(params.budget_mib, len(params.steps), "train.represent.budget_mib")
-        self.extraction = extraction
-        self.steps = set(params.steps)
-        self.batch_size = batch_size
-        self.kept = state / "representations"
-        self.out = out
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if state.global_step == 0:
-            if max(self.steps) > state.max_steps:
-                raise UserError(
-                    f"train.represent.steps: {max(self.steps)} is beyond the {state.max_steps} steps of this run; "
-                    "name none above, or raise train.epochs"
-                )
-            self._keep(0)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._keep(state.global_step)
-
-    def _keep(self, step: int) -> None:
-        if step in self.steps:
-            found = self.extraction.run(self.batch_size, step)
-            states_file.write(self.kept / f"step-{step}.safetensors", found)
-
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.kept.is_dir():  # where training stops early, there may be no file
-            shutil.copytree(self.kept, self.out, dirs_exist_ok=True)
-        if missed := sorted(step for step in self.steps if step > state.global_step):
-            print(f"training ended at step {state.global_step}; no representations of {missed}", file=sys.stderr)
-
-
-def representing(
-    checkpoint: Checkpoint, validation: Sequence[Example], params: Params, chosen: TrainParams, state: Path, out: Path
-) -> list[TrainerCallback]:
-    """Returns the callback that train.represent asks for, or none.
-
-    Args:
-        chosen: the section `train`, with what hpo chose; the others are as of RepresentCallback.
-    """
-    if not chosen.represent.steps:
-        return []
-    start = encoders.start(params.model, params.task, params.seed, chosen.revision)
-    examples = choose(validation, chosen.represent.examples)
-    extraction = Extraction(checkpoint, examples, params.model, start=start)
-    return [RepresentCallback(extraction, chosen.represent, chosen.batch_size, state=state, out=out)]
 
 
 def _sha256(value: Any) -> str:

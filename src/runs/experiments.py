@@ -214,13 +214,13 @@ def _reason(log: Path | None) -> str:
 
 
 def locked_params(lock: Path) -> dict[str, Any]:
-    """The parameters that the stages ran with: not what params.yaml says by now, and with what a search chose."""
+    """The parameters that the stages ran with, as dvc.lock has them, with the overrides of the hpo stage."""
     found: dict[str, Any] = {}
-    chosen: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     for stage in read_yaml(lock)["stages"].values():
         found |= grouping.flatten(stage.get("params", {}).get(PARAMS, {}))
-        chosen |= stage.get("params", {}).get(BEST) or {}
-    return found | grouping.flatten({"train": chosen})
+        overrides |= stage.get("params", {}).get(BEST, {}).get("overrides", {})
+    return found | grouping.flatten({"train": overrides})
 
 
 def changed_stages() -> list[str]:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.core.records import Prediction, label_set, read_predictions, with_labels
+from src.core.records import Prediction
 from src.core.user_errors import UserError
+from src.tasks.prediction_file import label_sets_of, read_predictions, with_labels
 
 Runs = dict[str, list[Prediction]]  # {seed: rows}
 
@@ -17,7 +18,7 @@ def read(systems: Sequence[str]) -> dict[str, Runs]:
         UserError: no NAME=GLOB, a name that stands twice, a pattern that matches nothing, a file of other content.
     """
     found = {name: runs(pattern) for name, pattern in patterns(systems).items()}
-    labels = label_set(row for by_seed in found.values() for rows in by_seed.values() for row in rows)
+    labels = label_sets_of(row for by_seed in found.values() for rows in by_seed.values() for row in rows)
     return {
         name: {seed: with_labels(rows, labels) for seed, rows in by_seed.items()} for name, by_seed in found.items()
     }

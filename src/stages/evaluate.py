@@ -13,16 +13,15 @@ from transformers.utils import logging
 
 from src import tasks
 from src.analysis import scores
-from src.analysis.baselines import baselines, lexicon_canonical
-from src.analysis.combine import combined
 from src.core import config
 from src.core.command import run
 from src.core.files import atomic_folder, read_json, write_csv, write_json
-from src.core.records import Prediction, read_examples, write_predictions
+from src.core.records import Prediction, read_examples
 from src.core.user_errors import UserError
 from src.models import checkpoint, hardware
-from src.models.inference import predict, ready
-from src.tasks import Task
+from src.models.split_predictions import predict_splits
+from src.tasks.prediction_file import write_predictions
+from src.tasks.task import Task
 
 SPLITS = ("test", "unseen")
 
@@ -44,36 +43,25 @@ def main() -> None:
     logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
     trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
     setup = hardware.prepare(all_params.train)
-    ready(trained, setup.device)
+    trained.to(setup.device)
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
-    examples = {split: found for split, found in examples.items() if found}  # not every corpus holds groups out
-    rows = {split: predict(trained, found, params.batch_size) for split, found in examples.items()}
-
+    examples = {split: members for split, members in examples.items() if members}  # not every corpus holds groups out
     _check_labels(trained.labels, tasks.label_sets(trained.tasks, train, read_json(arguments.data / "labels.json")))
     idioms = read_json(arguments.data / "idioms.json")
-    if params.lexicon != "none":
-        if not idioms:
-            raise UserError(
-                f"evaluate.lexicon: {params.lexicon} needs canonical idioms, and the corpus has none; "
-                "set none, or canonical_idioms in its corpus.yaml"
-            )
-        matched = lexicon_canonical(idioms, train, examples, [])
-        rows = {split: combined(params.lexicon, found, matched[split]) for split, found in rows.items()}
+    rows = predict_splits(trained, examples, params.batch_size, rule=params.lexicon, idioms=idioms, train=train)
 
     results: dict[str, Any] = {"baselines": {}}
+    results |= scores.evaluate_tasks([row for members in rows.values() for row in members], params.bootstrap_samples)
     for task in trained.tasks:
-        labels = trained.labels[task.name]
-        own = {split: [row for row in found if row.task == task.name] for split, found in rows.items()}
-        results[task.name] = scores.evaluate(task, own, params.bootstrap_samples)
         results["baselines"][task.name] = {
-            name: scores.evaluate(task, baseline(train, examples, labels), params.bootstrap_samples)
-            for name, baseline in baselines(task.name, idioms).items()
+            name: scores.evaluate(task, baseline(train, examples, trained.labels[task.name]), params.bootstrap_samples)
+            for name, baseline in task.baselines(idioms).items()
         }
 
     with atomic_folder(arguments.predictions) as folder:
-        for split, found in rows.items():
-            write_predictions(folder / f"{split}.jsonl", found)
+        for split, members in rows.items():
+            write_predictions(folder / f"{split}.jsonl", members)
     with atomic_folder(arguments.plots) as folder:
         _write_plots(folder, trained.tasks, rows)
     write_json(arguments.metrics, results)
@@ -91,14 +79,14 @@ def _check_labels(model: Mapping[str, Sequence[str]], data: Mapping[str, Sequenc
 
 def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequence[Prediction]]) -> None:
     for task in tasks:
-        for split, found in rows.items():
-            own = [row for row in found if row.task == task.name]
+        for split, members in rows.items():
+            task_rows = [row for row in members if row.task == task.name]
             write_csv(
                 folder / "confusion" / f"{task.name}_{split}.csv",
                 ("actual", "predicted"),
-                task.confusion(scores.with_gold(own)),
+                task.confusion(scores.with_gold(task_rows)),
             )
-            groups = scores.by_group(task, own).items()
+            groups = scores.by_group(task, task_rows).items()
             write_csv(folder / "groups" / f"{task.name}_{split}.csv", ("group", "score"), groups)
 
 

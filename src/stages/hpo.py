@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from src import tasks
-from src.core import config
+from src.core import best_file, config
 from src.core.command import run
 from src.core.config import Params
-from src.core.files import atomic_folder, read_json, read_yaml, write_json, write_yaml
+from src.core.files import atomic_folder, read_json, read_yaml, write_json
 from src.core.records import read_examples
 from src.core.user_errors import UserError
 from src.models import encoders
@@ -32,7 +32,9 @@ def main() -> None:
     params = config.load(arguments.params)
     encoder = encoders.find(params.model, params.train.trust_remote_code, params.train.revision)
     train = read_examples(arguments.data / "train.jsonl")
-    labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
+    chosen_tasks = tasks.parse(params.task)
+    tasks.check_lexicon(chosen_tasks, params.evaluate.lexicon)
+    labels = tasks.label_sets(chosen_tasks, train, read_json(arguments.data / "labels.json"))
 
     with atomic_folder(arguments.out) as folder:
         if params.hpo.mode == "search":
@@ -40,7 +42,7 @@ def main() -> None:
         else:
             overrides = _tuned(params, arguments.tuned) if params.hpo.mode == "tuned" else {}
             params.train.overridden(overrides, arguments.tuned)
-            write_yaml(folder / "best.yaml", overrides)
+            best_file.write(folder / "best.yaml", params.hpo.mode, overrides)
             trial_tables.write(folder, [], params.hpo.space)
     print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
 
@@ -66,7 +68,7 @@ def _search(
     print(f"pruning saved {saved} of {planned} epochs")
     winner, best = rounds.best(studies)
     trial_tables.write(out, studies, params.hpo.space)
-    write_yaml(out / "best.yaml", best.params, remark=f"score {best.value}, study {winner.study_name}")
+    best_file.write(out / "best.yaml", params.hpo.mode, best.params, f"score {best.value}, study {winner.study_name}")
     found = {
         "model": params.model,
         "task": params.task,

@@ -36,11 +36,11 @@ from src.core.user_errors import UserError
 from src.deploy import latency, variants
 from src.deploy.latency import Latency
 from src.deploy.variants import CONVERTED, VARIANTS
-from src.models import checkpoint, hardware
+from src.models import hardware
 from src.models.batches import encode
-from src.models.inference import Logits, predict
+from src.models.checkpoint import load_checkpoint
+from src.models.inference import Logits
 from src.models.inference import run as run_model
-from src.models.matcher import Matcher
 from src.tools.predict import of_lines
 
 REFERENCE = "fp32"  # the variant that others are compared with
@@ -92,10 +92,7 @@ def main() -> None:
 
     examples = _examples(arguments.file, arguments.data)
     _silence()
-    loaded = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)  # else no variant can be
-    if isinstance(loaded, Matcher):
-        raise UserError(f"{arguments.model} is a zero-shot list of idioms, which has no weights; name another model")
-    del loaded
+    load_checkpoint(arguments.model, trust_remote_code=arguments.trust_remote_code)  # otherwise no variant can be
     found: dict[str, Measured] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(arguments.variants):
@@ -189,12 +186,12 @@ def measure(name: str, folder: Path, examples: Sequence[Example], arguments: arg
 
     def request(number: int) -> None:
         deployed.before(number)
-        predict(model, [examples[number % len(examples)]], 1)
+        model.predict([examples[number % len(examples)]], 1)
 
     times = latency.measure(request, arguments.requests, arguments.warm_up)
     batches = list(islice((example for _ in range(arguments.requests) for example in examples), arguments.requests))
-    predict(model, batches[: arguments.batch_size], arguments.batch_size)  # the first batch chooses kernels anew
-    seconds = latency.seconds(lambda: predict(model, batches, arguments.batch_size))
+    model.predict(batches[: arguments.batch_size], arguments.batch_size)  # the first batch chooses kernels anew
+    seconds = latency.seconds(lambda: model.predict(batches, arguments.batch_size))
     peak = hardware.peak_memory_mib(hardware.device())
     encoded = encode(model, examples)
     compared = encode(model, examples[:COMPARED])

@@ -26,10 +26,11 @@ from src.core import config
 from src.core.command import run
 from src.core.config import CostParams
 from src.core.files import read_json
-from src.core.records import Prediction, read_predictions
+from src.core.records import Prediction
 from src.core.user_errors import UserError, unknown_name
 from src.runs import experiments, systems
 from src.runs.experiments import ENVIRONMENT, LOCK, PARAMS, PREDICTIONS, SEARCH
+from src.tasks.prediction_file import read_predictions
 
 GAPS = {"gap_absolute", "gap_percent"}  # what scores hold beside splits
 

@@ -27,6 +27,7 @@ from src.corpora.guess import doubt, guess
 from src.corpora.near_duplicates import near_duplicates
 from src.corpora.readers import criteria
 from src.corpora.rows import Row
+from src.tasks import TASKS
 
 SHOWN = 20  # errors and warnings of one run, each; the rest is counted
 
@@ -130,7 +131,7 @@ def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
         first = ids.setdefault(row.example.id, row)
         if first is not row:
             yield str(row.refuse("id", f"the id stands already in {first.place}"))
-    if rows and not any(row.example.label or row.example.tags or row.example.answers is not None for row in rows):
+    if rows and not any(task.has_target(row.example) for task in TASKS.values() for row in rows):
         yield "no row has a label, tags or answers, so that there is no task for it; name their columns in corpus.yaml"
     for row in rows:
         if row.example.split not in ("", *SPLITS):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from src.analysis.ensembling import METHODS, ensemble
 from src.core.command import run
-from src.core.records import read_predictions, write_predictions
 from src.core.user_errors import UserError
+from src.tasks.prediction_file import read_predictions, write_predictions
 
 
 def main() -> None:

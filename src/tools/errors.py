@@ -15,8 +15,10 @@ from typing import Any
 from src.analysis import breakdown_table, error_categories, scores
 from src.analysis.tables import TEXT
 from src.core.command import run
-from src.core.records import Prediction, read_predictions, read_splits
+from src.core.records import Prediction, read_splits
 from src.core.user_errors import UserError
+from src.tasks import TASKS
+from src.tasks.prediction_file import read_predictions
 
 
 def main() -> None:
@@ -57,15 +59,15 @@ def _mistakes(rows: Sequence[Prediction], texts: Mapping[str, str], limit: int) 
     return {
         "categories": error_categories.count(rows),
         "by_group": error_categories.by(rows, lambda row: row.group),
-        "by_span_length": error_categories.by(rows, error_categories.span_length),
+        "by_span_length": error_categories.by(rows, TASKS[rows[0].task].target_length),
         "most_confident": [
             {
                 "id": row.id,
                 "group": row.group,
                 "category": category,
-                "gold": error_categories.spelt(row, row.gold),
-                "predicted": error_categories.spelt(row, row.predicted),
-                "confidence": error_categories.confidence(row),
+                "gold": TASKS[row.task].spelled(row, row.gold),
+                "predicted": TASKS[row.task].spelled(row, row.predicted),
+                "confidence": TASKS[row.task].confidence(row),
                 "text": texts.get(row.id) or " ".join(row.tokens or []),
             }
             for row, category in error_categories.most_confident(rows, limit)

@@ -17,27 +17,25 @@ from dataclasses import replace
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from statistics import fmean
 
 from tqdm import tqdm
 from transformers.utils import logging
 
 from src import corpora
-from src.analysis import error_categories
 from src.analysis.scores import Running
 from src.core.command import run
 from src.core.config import parse
 from src.core.files import atomic_file
-from src.core.records import Example, Prediction, as_line
+from src.core.records import Example, Prediction
 from src.core.user_errors import UserError
 from src.corpora import corpus_file, intake_checks
 from src.corpora.corpus_file import Corpus
 from src.corpora.rows import Found, nfc
 from src.models import checkpoint, hardware
-from src.models.checkpoint import Checkpoint
-from src.models.inference import predict, ready
-from src.models.matcher import Matcher
-from src.text.words import spans_of, split_words
+from src.models.interface import Model
+from src.tasks import TASKS
+from src.tasks.prediction_file import as_line
+from src.text.words import split_words
 
 PART = 1024  # rows of a file that are held at once
 SPLIT = "input"  # of rows whose file names none
@@ -67,7 +65,7 @@ def main() -> None:
 
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
-    ready(model, hardware.device().type)
+    model.to(hardware.device().type)
     rows = _of_file(arguments, model) if arguments.file else of_lines(arguments.texts or _standard_input())
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0
@@ -132,7 +130,7 @@ def of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
             yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
 
 
-def _of_file(arguments: argparse.Namespace, model: Checkpoint | Matcher) -> Iterator[Example | UserError]:
+def _of_file(arguments: argparse.Namespace, model: Model) -> Iterator[Example | UserError]:
     if arguments.file.is_dir():
         raise UserError(f"{arguments.file} is a folder; a file is expected")
     corpus = _corpus(arguments, model)
@@ -147,10 +145,10 @@ def _of_file(arguments: argparse.Namespace, model: Checkpoint | Matcher) -> Iter
         yield row
 
 
-def _corpus(arguments: argparse.Namespace, model: Checkpoint | Matcher) -> Corpus:
+def _corpus(arguments: argparse.Namespace, model: Model) -> Corpus:
     """How the file is to be read; its labels must be those of the model."""
     named = {field: name for field in COLUMNS if (name := getattr(arguments, f"{field}_column")) is not None}
-    labels = list(model.labels.get("cls", []))
+    labels = next((list(model.labels[task.name]) for task in model.tasks if task.exclusive_labels), [])
     if arguments.corpus is not None:
         if named:
             raise UserError("--corpus says which columns there are; drop it, or the columns")
@@ -162,7 +160,9 @@ def _corpus(arguments: argparse.Namespace, model: Checkpoint | Matcher) -> Corpu
             )
         return corpus
     if "label" in named and not labels:
-        raise UserError(f"--label-column needs a model of task cls; this one has {'+'.join(model.labels)}")
+        raise UserError(
+            f"--label-column needs a model of a task with labels, such as cls; this one has {'+'.join(model.labels)}"
+        )
     suffix = arguments.file.suffix.lower()
     described = dict.fromkeys(("description", "language", "licence", "fetch"), "")
     keys = {
@@ -194,7 +194,7 @@ def _with_words(example: Example) -> Example:
 
 
 def _predictions(
-    model: Checkpoint | Matcher, rows: Iterator[Example | UserError], part: int, batch_size: int
+    model: Model, rows: Iterator[Example | UserError], part: int, batch_size: int
 ) -> Iterator[Predicted | UserError]:
     """Yields for each row, in their order, its example and what is predicted of it, or what is wrong with it."""
     while chosen := list(islice(rows, part)):
@@ -203,9 +203,9 @@ def _predictions(
             yield row if isinstance(row, UserError) else next(predicted)
 
 
-def _predict(model: Checkpoint | Matcher, examples: Sequence[Example], batch_size: int) -> list[Predicted | UserError]:
+def _predict(model: Model, examples: Sequence[Example], batch_size: int) -> list[Predicted | UserError]:
     try:
-        rows = iter(predict(model, examples, batch_size))
+        rows = iter(model.predict(examples, batch_size))
     except UserError as error:  # of one of them; the others are as good as before
         return (
             [error] if len(examples) == 1 else [found for e in examples for found in _predict(model, [e], batch_size)]
@@ -225,28 +225,9 @@ def _writer(out: Path | None, as_json: bool) -> Iterator[Callable[[Predicted], N
 def _text(example: Example, predictions: Sequence[Prediction]) -> str:
     lines = [" | ".join(filter(None, (example.text, example.text_pair)))]
     for row in predictions:
-        gold = "" if row.gold is None else f"; gold: {error_categories.spelt(row, row.gold)}"
-        lines.append(f"    {row.task}: {SAY[row.task](row)}{gold}")
+        gold = "" if row.gold is None else f"; gold: {TASKS[row.task].spelled(row, row.gold)}"
+        lines.append(f"    {row.task}: {TASKS[row.task].described(row)}{gold}")
     return "\n".join(lines)
-
-
-def _label(row: Prediction) -> str:
-    return ", ".join(f"{label} {p:.3f}" for label, p in sorted(row.probabilities.items(), key=lambda item: -item[1]))
-
-
-def _spans(row: Prediction) -> str:
-    found = []
-    for first, end, kind in spans_of(row.predicted):
-        sure = "" if row.probabilities is None else f" {fmean(row.probabilities[first:end]):.3f}"
-        found.append(f"{' '.join((row.tokens or [])[first:end])} ({kind}{sure})")
-    return ", ".join(found) or "no span"
-
-
-def _answer(row: Prediction) -> str:
-    return f"{row.text} (score {row.score:.3f}, of no answer {row.null_score:.3f})" if row.predicted else "no answer"
-
-
-SAY: dict[str, Callable[[Prediction], str]] = {"cls": _label, "span": _spans, "evidence": _answer}
 
 
 def _summary(out: Path | None, running: Running, done: int, refused: int) -> None:

@@ -11,7 +11,7 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from src.core import config
+from src.core import best_file, config
 from src.core.command import run
 from src.core.files import read_json, read_yaml, write_yaml
 from src.core.user_errors import UserError
@@ -26,14 +26,15 @@ def main() -> None:
 
     params = config.load(arguments.params)
     study = _finished_study(arguments.search / "study.json")
-    best = read_yaml(arguments.search / "best.yaml")
-    params.train.overridden(best, arguments.search / "best.yaml")
+    path = arguments.search / "best.yaml"
+    overrides = best_file.read(path).overrides
+    params.train.overridden(overrides, path)
 
     before = arguments.tuned.read_text(encoding="utf-8") if arguments.tuned.is_file() else ""
     tuned = read_yaml(arguments.tuned, comments=True) if before else {}
     if tuned is None:  # not `or`: an empty mapping keeps the remarks above it
         tuned = {}
-    tuned.setdefault(study["model"], {})[study["task"]] = best
+    tuned.setdefault(study["model"], {})[study["task"]] = overrides
     write_yaml(arguments.tuned, tuned)
     after = arguments.tuned.read_text(encoding="utf-8")
     names = f"{arguments.tuned} before", f"{arguments.tuned} after"

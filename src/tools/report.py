@@ -22,10 +22,11 @@ from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
 from src.core.command import run
 from src.core.files import read_json, write_lines
-from src.core.records import read_predictions, read_splits
+from src.core.records import read_splits
 from src.core.user_errors import UserError
 from src.runs import experiments
 from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, PREDICTIONS
+from src.tasks.prediction_file import read_predictions
 from src.tools.compare import of_experiments, of_files
 
 STATISTICS = "metrics/data.json"

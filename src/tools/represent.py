@@ -24,7 +24,6 @@ from src.core.records import Example, read_examples
 from src.core.user_errors import UserError
 from src.models import checkpoint, encoders, hardware
 from src.models.checkpoint import Checkpoint
-from src.models.matcher import Matcher
 from src.representations import states_file
 from src.representations.extraction import Extraction, choose
 from src.runs.experiments import DATA, MODEL, PARAMS
@@ -89,12 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
-    found = checkpoint.load(folder, trust_remote_code=trust_remote_code)
-    if isinstance(found, Matcher):
-        raise UserError(
-            f"{folder} is a zero-shot list of idioms, which has no encoder and no states; name another model"
-        )
-    return found
+    return checkpoint.load_checkpoint(folder, trust_remote_code=trust_remote_code)
 
 
 def _start(folder: Path) -> str | None:

@@ -14,8 +14,8 @@ from src.analysis import breakdown_table
 from src.analysis.breakdown import breakdown, flat
 from src.analysis.tables import as_csv
 from src.core.command import run
-from src.core.records import read_predictions
 from src.core.user_errors import UserError
+from src.tasks.prediction_file import read_predictions
 
 
 def main() -> None:

@@ -1,11 +1,17 @@
 """Trainer callbacks: what is logged to DVCLive, what is shown on the screen, and when training has learnt enough."""
 
+from pathlib import Path
 from typing import Any
 
 from dvclive import Live
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 NOISE = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "train_loss", "epoch", "peak_memory_mib")
+
+
+def open_live(folder: Path) -> Live:
+    """Opens DVCLive on a folder. DVC makes the experiment and dvc.yaml names the plots, so DVCLive does neither."""
+    return Live(str(folder), save_dvc_exp=False, dvcyaml=None, monitor_system=False)
 
 
 class LiveCallback(TrainerCallback):

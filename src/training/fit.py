@@ -21,7 +21,7 @@ from src.core.user_errors import UserError, unknown_name
 from src.models import hardware
 from src.models.batches import Collator, Encoded, features
 from src.models.checkpoint import Checkpoint
-from src.models.matcher import Matcher
+from src.models.interface import Model
 from src.tasks.loss import IGNORED
 from src.training import dropout, resume_state, trimmed_embeddings
 from src.training.callbacks import EarlyStopping, Progress
@@ -136,40 +136,38 @@ def fit(
     )
 
 
-def check(checkpoint: Checkpoint | Matcher, validation: Sequence[Example], params: TrainParams) -> None:
+def check(model: Model, validation: Sequence[Example], params: TrainParams) -> None:
     """Refuses what cannot work, before anything is written.
 
     Raises:
         UserError: a parameter that contradicts the tasks or the machine, or a validation split that scores nothing.
     """
     for name in params.task_weights:
-        if name not in checkpoint.labels:
-            raise UserError(
-                f"train.task_weights names '{name}', which task: {'+'.join(checkpoint.labels)} does not have"
-            )
+        if name not in model.labels:
+            raise UserError(f"train.task_weights names '{name}', which task: {'+'.join(model.labels)} does not have")
     cores = os.cpu_count() or 1
     if (params.loader_workers or 0) > cores:
         raise UserError(f"train.loader_workers: {params.loader_workers} is more than the {cores} cores of this machine")
-    chosen = "+".join(checkpoint.labels)
+    chosen = "+".join(model.labels)
     for key in ("class_weights", "label_smoothing", "focal_gamma"):
-        if getattr(params, key) and not any(task.labelled for task in checkpoint.tasks):
+        if getattr(params, key) and not any(task.labelled for task in model.tasks):
             raise UserError(
                 f"train.{key} weighs the loss of labels, and task: {chosen} has none; take it back, or add a task: cls"
             )
     for key in ("pooling", "separate_encoders"):
-        if getattr(params, key) and not (len(checkpoint.tasks) > 1 and any(task.pooled for task in checkpoint.tasks)):
+        if getattr(params, key) and not (len(model.tasks) > 1 and any(task.pooled for task in model.tasks)):
             raise UserError(
                 f"train.{key} is for a joint model with cls, which task: {chosen} is not; take it back, "
                 "or choose such as task: cls+span"
             )
-    for task in checkpoint.tasks:
-        if not task.labels(validation, checkpoint.labels[task.name]):
+    for task in model.tasks:
+        if not task.labels(validation, model.labels[task.name]):
             raise UserError(
                 f"the validation split has no targets for task '{task.name}', so no epoch could be chosen as the best; "
                 "give it rows: prepare.validation_fraction"
             )
-    if isinstance(checkpoint, Checkpoint):
-        _arguments(params, checkpoint.precision, learning_rate=0.0, seed=0, folder=None)
+    if model.weights:
+        _arguments(params, model.precision, learning_rate=0.0, seed=0, folder=None)
 
 
 class _OnOneDevice(TrainingArguments):

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from src.core.config import LoraParams, TrainParams
 from src.core.user_errors import UserError
 from src.models import backbone
-from src.models.checkpoint import Checkpoint, loading
+from src.models.checkpoint import Checkpoint
+from src.models.loading import loading
 
 if TYPE_CHECKING:
     from peft import PeftModel

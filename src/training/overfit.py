@@ -20,7 +20,7 @@ from src.core.records import Example, read_examples
 from src.core.user_errors import UserError
 from src.models import checkpoint, encoders
 from src.models.batches import encode
-from src.tasks import Task
+from src.tasks.task import Task
 from src.training import modes
 from src.training.fit import fit
 
@@ -68,7 +68,7 @@ def _few(train: list[Example], chosen: list[Task]) -> list[Example]:
     """Takes examples with targets for all tasks, of each label, with an answer and without, in turn."""
     kinds: dict[object, list[Example]] = defaultdict(list)
     for example in train:
-        if all(task.labels([example], [example.label or ""]) for task in chosen):
+        if all(task.has_target(example) for task in chosen):
             kinds[example.label, bool(example.answers)].append(example)
     few = [example for example in chain.from_iterable(zip_longest(*kinds.values())) if example is not None][:EXAMPLES]
     if not few:

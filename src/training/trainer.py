@@ -20,8 +20,9 @@ from src.models import hardware
 from src.models.batches import TOO_LARGE, Encoded, LikeLengths, parts_of
 from src.models.checkpoint import Checkpoint
 from src.models.inference import Logits, calibrate, decode, run
-from src.tasks import Task, validation_scores
+from src.tasks import validation_scores
 from src.tasks.loss import amount
+from src.tasks.task import Task
 
 
 class DivergedError(UserError):

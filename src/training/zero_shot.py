@@ -1,6 +1,5 @@
 """Mode `zero_shot`: what predicts without having learnt, from what the corpus says of its idioms and of its labels."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +19,12 @@ from src.core.user_errors import UserError
 from src.models import checkpoint, hardware
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
+from src.models.interface import Model
+from src.models.loading import check_vocabulary, origin_of, pretrained
 from src.models.matcher import Matcher
 from src.models.verbalizer import Verbalizer, VerbalizerConfig
-from src.text.words import spans_of
+from src.tasks import TASKS
+from src.tasks.lexicon_use import LexiconUse
 
 
 def create(
@@ -33,7 +35,7 @@ def create(
     *,
     idioms: Sequence[str],
     label_words: Mapping[str, Any] | None,
-) -> Checkpoint | Matcher:
+) -> Model:
     """Returns what predicts the one task.
 
     Args:
@@ -45,28 +47,33 @@ def create(
         UserError: another task, or several; the corpus does not say what the task needs; the encoder has no pretrained
             weights, or does not know a label's words.
     """
-    if list(labels) == ["span"]:
-        return _matcher(labels, train, idioms)
-    if list(labels) == ["cls"]:
-        return _verbalizer(encoder, labels["cls"], params, label_words)
+    task = TASKS[next(iter(labels))]
+    if len(labels) == 1 and task.lexicon is not None:
+        return _matcher(labels, task.lexicon, train, idioms)
+    if len(labels) == 1 and task.exclusive_labels:
+        verbalizer = _verbalizer(encoder, task.name, labels[task.name], params, label_words)
+        verbalizer.model.to(hardware.device(params.device))  # in fp32, as it will be saved
+        return verbalizer
+    able = [name for name, other in TASKS.items() if other.lexicon is not None or other.exclusive_labels]
     raise UserError(
-        f"train.mode: zero_shot is for task: cls or task: span, one at a time, and not for {'+'.join(labels)}; "
-        "choose one of these, or another mode"
+        f"train.mode: zero_shot is for task: {' or task: '.join(able)}, one at a time, and not for "
+        f"{'+'.join(labels)}; choose one of these, or another mode"
     )
 
 
-def _matcher(labels: Mapping[str, Sequence[str]], train: Sequence[Example], idioms: Sequence[str]) -> Matcher:
+def _matcher(
+    labels: Mapping[str, Sequence[str]], lexicon: LexiconUse, train: Sequence[Example], idioms: Sequence[str]
+) -> Matcher:
     if not idioms:
         raise UserError(
             "train.mode: zero_shot finds canonical idioms, and the corpus has none; add canonical_idioms to its "
             "corpus.yaml, or choose another mode"
         )
-    kinds = Counter(kind for example in train for _, _, kind in spans_of(example.tags or []))
-    return Matcher(labels, kinds.most_common(1)[0][0], idioms)
+    return Matcher(labels, lexicon.kind(train), idioms)
 
 
 def _verbalizer(
-    encoder: Encoder, labels: Sequence[str], params: TrainParams, label_words: Mapping[str, Any] | None
+    encoder: Encoder, task: str, labels: Sequence[str], params: TrainParams, label_words: Mapping[str, Any] | None
 ) -> Checkpoint:
     if encoder.source is None:
         raise UserError(
@@ -78,36 +85,38 @@ def _verbalizer(
             "train.mode: zero_shot needs words for the labels, and the corpus has none; add zero_shot to its "
             "corpus.yaml, or choose another mode"
         )
-    origin = checkpoint.origin_of(params.trust_remote_code, params.revision)
-    config = checkpoint.pretrained(AutoConfig, encoder.source, origin)
-    tokenizer = checkpoint.pretrained(AutoTokenizer, encoder.source, origin)
-    checkpoint.check_vocabulary(encoder.source, tokenizer, config)
+    origin = origin_of(params.trust_remote_code, params.revision)
+    config = pretrained(AutoConfig, encoder.source, origin)
+    tokenizer = pretrained(AutoTokenizer, encoder.source, origin)
+    check_vocabulary(encoder.source, tokenizer, config)
     tokenizer.padding_side = "right"
     if tokenizer.mask_token_id is not None and type(config) in MODEL_FOR_MASKED_LM_MAPPING:
-        pretrained, missing = _pretrained(AutoModelForMaskedLM, encoder.source, origin)
+        masked_lm, missing = _with_missing_weights(AutoModelForMaskedLM, encoder.source, origin)
         if not missing:
-            asked = _spelt(tokenizer, labels, label_words)
-            return _made(VerbalizerConfig(config.to_dict(), labels, **asked), pretrained, tokenizer, params)
-    pretrained, missing = _pretrained(AutoModel, encoder.source, origin)
+            spelled = _spelled(tokenizer, labels, label_words)
+            return _checkpoint(
+                VerbalizerConfig(config.to_dict(), task, labels, **spelled), masked_lm, tokenizer, params
+            )
+    base, missing = _with_missing_weights(AutoModel, encoder.source, origin)
     if missing:
         raise UserError(
             f"the model '{encoder.source}' lacks pretrained weights, such as {min(missing)}; choose another"
         )
-    made = _made(VerbalizerConfig(config.to_dict(), labels), pretrained, tokenizer, params)
+    verbalizer = _checkpoint(VerbalizerConfig(config.to_dict(), task, labels), base, tokenizer, params)
     texts = [label_words["descriptions"][label] for label in labels]
-    inputs = tokenizer(texts, padding=True, truncation=True, max_length=made.max_length, return_tensors="pt")
+    inputs = tokenizer(texts, padding=True, truncation=True, max_length=verbalizer.max_length, return_tensors="pt")
     with torch.no_grad():
-        made.model.eval().descriptions.copy_(made.model.mean_states(inputs))
-    return made
+        verbalizer.model.eval().descriptions.copy_(verbalizer.model.mean_states(inputs))
+    return verbalizer
 
 
-def _pretrained(auto_class: Any, source: str, origin: Mapping[str, Any]) -> tuple[Any, set[str]]:
-    """Loads a model, and tells which of its weights were not there; nothing here looks at a pooler."""
-    model, info = checkpoint.pretrained(auto_class, source, origin, dtype=torch.float32, output_loading_info=True)
+def _with_missing_weights(auto_class: Any, source: str, origin: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """Loads a model; returns it and the names of weights that are missing. A pooler is not used, and may be missing."""
+    model, info = pretrained(auto_class, source, origin, dtype=torch.float32, output_loading_info=True)
     return model, {name for name in info["missing_keys"] if "pooler." not in name}
 
 
-def _made(
+def _checkpoint(
     config: VerbalizerConfig, encoder: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, params: TrainParams
 ) -> Checkpoint:
     try:
@@ -123,10 +132,12 @@ def _made(
         )
     tokenizer.model_max_length = max_length
     precision = hardware.precision(params, model)
-    return Checkpoint(model, tokenizer, {"cls": config.labels}, max_length, precision=precision)
+    return Checkpoint(model, tokenizer, dict(config.task_labels), max_length, precision=precision)
 
 
-def _spelt(tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], label_words: Mapping[str, Any]) -> dict[str, Any]:
+def _spelled(
+    tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], label_words: Mapping[str, Any]
+) -> dict[str, Any]:
     """The prompt and the words of the labels as sub-words."""
     before, _, after = (part.strip() for part in label_words["prompt"].partition("{mask}"))
     words = [[_behind(tokenizer, before, word) for word in label_words["words"][label]] for label in labels]

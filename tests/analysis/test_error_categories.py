@@ -11,12 +11,21 @@ from hypothesis import given
 
 from src.analysis import error_categories
 from src.core.records import Prediction
+from src.tasks import TASKS
 from tests.rows import answer, label, of_labels, of_tags, sure, words
 
 SPAN = (
     "PERFECT", "PARTIAL_START", "PARTIAL_END", "PARTIAL_BOTH", "EXTEND_START", "EXTEND_END", "EXTEND_BOTH", "MISS",
     "FALSE_POSITIVE", "SHIFT", "WRONG_SPAN", "MULTI_SPAN",
 )  # fmt: skip
+
+
+def length(row: Prediction) -> int | None:
+    return TASKS[row.task].target_length(row)
+
+
+def confidence(row: Prediction) -> float | None:
+    return TASKS[row.task].confidence(row)
 
 
 def of_words(gold: str, predicted: str) -> str:
@@ -207,7 +216,7 @@ def test_categories_are_counted_by_group_in_order_and_rows_of_none_are_passed_ov
 
 @given(of_tags())
 def test_what_is_counted_by_a_key_adds_up_to_the_whole(rows: list[Prediction]) -> None:
-    found = error_categories.by(rows, error_categories.span_length)
+    found = error_categories.by(rows, TASKS[rows[0].task].target_length)
     assert sum(map(Counter, found.values()), Counter()) == Counter(
         {k: n for k, n in error_categories.count(rows).items() if n}
     )
@@ -215,24 +224,24 @@ def test_what_is_counted_by_a_key_adds_up_to_the_whole(rows: list[Prediction]) -
 
 
 def test_the_length_of_what_is_to_be_found() -> None:
-    assert [error_categories.span_length(words(1, gold, gold)) for gold in ("OOO", "OBI", "BIIOB", "")] == [0, 2, 4, 0]
-    assert error_categories.span_length(answer(1, [[3, 8], [1, 2]], None)) == 5
-    assert error_categories.span_length(answer(1, [], None)) == 0
-    assert error_categories.span_length(label(1, "a", "a")) is None
+    assert [length(words(1, gold, gold)) for gold in ("OOO", "OBI", "BIIOB", "")] == [0, 2, 4, 0]
+    assert length(answer(1, [[3, 8], [1, 2]], None)) == 5
+    assert length(answer(1, [], None)) == 0
+    assert length(label(1, "a", "a")) is None
 
 
 def test_confidence_is_that_in_what_was_predicted() -> None:
-    assert error_categories.confidence(sure(1, "Literal", 0.75)) == 0.75
-    assert error_categories.confidence(label(1, "a", "a", {"a": 0.25, "b": 0.75})) == 0.25
-    assert error_categories.confidence(words(1, "OB", "OB", [0.5, 1.0])) == 0.75
-    assert error_categories.confidence(replace(answer(1, [], [1, 2]), score=2.0, null_score=5.0)) == 3.0
+    assert confidence(sure(1, "Literal", 0.75)) == 0.75
+    assert confidence(label(1, "a", "a", {"a": 0.25, "b": 0.75})) == 0.25
+    assert confidence(words(1, "OB", "OB", [0.5, 1.0])) == 0.75
+    assert confidence(replace(answer(1, [], [1, 2]), score=2.0, null_score=5.0)) == 3.0
     for row in (
         label(1, "a", "a"),
         words(1, "OB", "OB"),
         replace(words(1, "", ""), probabilities=[]),
         answer(1, [], None),
     ):
-        assert error_categories.confidence(row) is None
+        assert confidence(row) is None
 
 
 def test_the_surest_mistakes_come_first_and_what_is_right_is_none() -> None:
@@ -270,4 +279,4 @@ def test_mistakes_without_a_confidence_come_by_id() -> None:
     ],
 )
 def test_what_was_meant_is_spelt_for_a_reader(row: Prediction, answer_of: str, expected: str) -> None:
-    assert error_categories.spelt(row, getattr(row, answer_of)) == expected
+    assert TASKS[row.task].spelled(row, getattr(row, answer_of)) == expected

@@ -230,7 +230,7 @@ def test_evaluation_of_words_without_spans_is_json_without_nan(rows: list[Predic
 
 def test_scoring_imports_neither_torch_nor_transformers() -> None:
     code = (
-        "import sys; from src.analysis import baselines, scores; from src.tasks import TASKS;"
+        "import sys; from src.analysis import scores; from src.tasks import TASKS;"
         "from src.core.records import Prediction as P;"
         "row = dict(id='1', split='test', group=None, correct=True);"
         "scores.evaluate(TASKS['cls'], {'test': [P(**row, task='cls', gold='a', predicted='a')]}, 2);"

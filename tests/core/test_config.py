@@ -195,7 +195,6 @@ def test_a_name_that_is_not_legal_is_met_with_those_that_are(
             {"prepare.validation_fraction": 0.0, "prepare.test_fraction": 0.99, "train.warmup_ratio": 0.51},
             ["train.warmup_ratio"],
         ),
-        ({"evaluate.lexicon": "complete", "task": "cls"}, ["evaluate.lexicon: complete", "task: cls"]),
         ({"train.freeze_layers": 1, "train.mode": "lora"}, ["train.freeze_layers: 1", "train.mode: lora"]),
         ({"train.lora.r": 4}, ["train.lora.r: 4", "train.mode: full"]),
         ({"train.lora.keep_adapter": True, "train.mode": "frozen"}, ["train.lora.keep_adapter", "train.mode: frozen"]),

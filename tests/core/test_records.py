@@ -10,16 +10,9 @@ from typing import Any
 
 import pytest
 
-from src.core.records import (
-    SPLITS,
-    Example,
-    Prediction,
-    read_examples,
-    read_predictions,
-    write_examples,
-    write_predictions,
-)
+from src.core.records import SPLITS, Example, Prediction, read_examples, write_examples
 from src.core.user_errors import UserError
+from src.tasks.prediction_file import read_predictions, write_predictions
 
 CLS = Prediction(
     id="7", split="test", group="שבר שתיקה", task="cls", gold="Literal", predicted="Figurative", correct=False,

@@ -14,7 +14,7 @@ from src.core.records import Example
 from src.core.user_errors import UserError
 from src.deploy import onnx
 from src.models.batches import encode
-from src.models.inference import predict, run
+from src.models.inference import run
 from src.models.verbalizer import Verbalizer, VerbalizerConfig
 from src.tools.bench import farthest
 from tests.models.conftest import Make
@@ -37,7 +37,7 @@ def test_batches_of_any_size_and_length_give_the_logits_of_torch(
         expected = run(made, encode(made, rows), batch_size)
         assert farthest(run(loaded, encode(loaded, rows), batch_size), expected) < 1e-4
     assert expected["cls"][0] != pytest.approx(expected["cls"][-1], abs=1e-2)
-    assert [row.predicted for row in predict(loaded, rows, 4)] == [row.predicted for row in predict(made, rows, 4)]
+    assert [row.predicted for row in loaded.predict(rows, 4)] == [row.predicted for row in made.predict(rows, 4)]
 
 
 def test_a_missing_package_is_said_with_the_line_that_installs_it(

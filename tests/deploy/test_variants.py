@@ -17,7 +17,7 @@ from src.deploy import variants
 from src.deploy.variants import CONVERTED, VARIANTS, Deployed
 from src.models import checkpoint
 from src.models.batches import encode
-from src.models.inference import predict, run
+from src.models.inference import run
 from src.models.matcher import Matcher
 from src.tasks import TASKS
 from src.tools.bench import farthest
@@ -64,7 +64,7 @@ def test_every_variant_gives_the_logits_of_the_saved_model(
     assert 1e-5 < farthest(found["bf16"], found["fp32"]) < 0.1
     assert farthest(found["onnx"], found["fp32"]) < 1e-4
     assert 1e-4 < farthest(found["onnx_int8"], found["fp32"]) < 0.3
-    assert predict(deployed["adapter"].checkpoint, examples, 8) is not None
+    assert deployed["adapter"].checkpoint.predict(examples, 8) is not None
     weights = {name: "\n".join(one.checkpoint.model.state_dict()) for name, one in deployed.items()}
     assert {name for name, names in weights.items() if ".lora_A." in names} == {"adapter", "adapters"}
     size = {name: one.size_mib for name, one in deployed.items()}
@@ -97,7 +97,7 @@ def test_each_request_chooses_its_adapter(save: Save, splits: dict[str, list[Exa
     answers = []
     for number in range(6):
         deployed.before(number)
-        answers.append(predict(deployed.checkpoint, splits["validation"][:1], 1)[0].probabilities)
+        answers.append(deployed.checkpoint.predict(splits["validation"][:1], 1)[0].probabilities)
     assert answers[0] == answers[2] == answers[3] == answers[5]
     assert answers[1] == answers[4] != answers[0]
 

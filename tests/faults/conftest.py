@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from transformers import BertConfig
 
+from src.core import best_file
 from src.core.command import run
 from src.core.records import Example, write_examples
 from src.models import tiny
@@ -100,7 +101,7 @@ class Project:
         self.changes: dict[str, Any] = {}
         shutil.copytree(data, root / "data/prepared")
         (root / "tuned.yaml").write_text("{}\n")
-        (root / "best.yaml").write_text("{}\n")
+        best_file.write(root / "best.yaml", "fixed", {})
 
     def arguments(self, name: str) -> list[str]:
         out = self.out

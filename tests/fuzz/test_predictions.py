@@ -17,11 +17,12 @@ from transformers import BertConfig, set_seed
 
 from src import tasks
 from src.core import config
-from src.core.records import Example, as_line, read_predictions
+from src.core.records import Example
 from src.core.user_errors import UserError
 from src.models import checkpoint, tiny
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
+from src.tasks.prediction_file import as_line, read_predictions
 from src.tools import compare, ensemble, errors, predict, report, score
 from tests.fuzz.conftest import TEXTS, Outcomes, broken_bytes, broken_value, share, texts, values
 from tests.fuzz.test_corpora import as_csv, as_jsonl, rows

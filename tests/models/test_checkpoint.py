@@ -25,8 +25,8 @@ from src.core.user_errors import UserError
 from src.models import checkpoint
 from src.models.batches import Collator, encode, features
 from src.models.checkpoint import Checkpoint
-from src.models.inference import predict
 from src.models.joint import JointModel
+from src.models.loading import loading
 from src.tasks import TASKS
 from tests.models.conftest import ARCHITECTURES, DECLARED, Make
 
@@ -73,7 +73,7 @@ def test_what_is_loaded_gives_the_logits_of_what_was_saved(
         assert torch.equal(values, after[name])
         assert values.shape[0] == len(splits["test"])
         assert values.shape[-1] == len(made.labels[name])
-    assert predict(made, splits["test"], 8) == predict(loaded, splits["test"], 8)
+    assert made.predict(splits["test"], 8) == loaded.predict(splits["test"], 8)
 
 
 @ENCODERS
@@ -120,7 +120,7 @@ def test_the_text_classification_pipeline_says_what_predict_says(
     made = make("cls", encoder)
     made.save(tmp_path)
     found = pipeline("text-classification", model=str(tmp_path))([example.text for example in splits["test"]])
-    rows = predict(made, splits["test"], 8)
+    rows = made.predict(splits["test"], 8)
     assert [entry["label"] for entry in found] == [row.predicted for row in rows]
     expected = [row.probabilities[row.predicted] for row in rows]
     assert [entry["score"] for entry in found] == pytest.approx(expected, abs=1e-5)
@@ -134,7 +134,7 @@ def test_the_token_classification_pipeline_says_what_predict_says(
     made = without_inside(make("span", encoder))
     made.save(tmp_path)
     tag = pipeline("token-classification", model=str(tmp_path), ignore_labels=[])
-    for example, row in zip(splits["test"], predict(made, splits["test"], 8), strict=True):
+    for example, row in zip(splits["test"], made.predict(splits["test"], 8), strict=True):
         found = {entry["index"]: entry for entry in tag(example.text)}
         encoded = made.tokenizer([example.text])
         start = 0
@@ -231,7 +231,7 @@ def test_a_text_of_any_length_fits_the_longest_maximum_that_is_allowed(
             assert str(max_length) in str(error)  # noqa: PT017
             continue
         allowed.append(max_length)
-        assert len(predict(made, [long], 1)) == 1
+        assert len(made.predict([long], 1)) == 1
     assert allowed[0] == 136
     assert allowed[-1] == (138 if "roberta" in architecture else 140)
 
@@ -278,7 +278,7 @@ def test_a_tokenizer_that_does_not_begin_with_the_null_position_is_refused_for_e
 
 
 def test_a_slow_tokenizer_will_do_for_sentences(canine: Path, make: Make, splits: dict[str, list[Example]]) -> None:
-    assert len(predict(make("cls", canine), splits["test"][:3], 2)) == 3
+    assert len(make("cls", canine).predict(splits["test"][:3], 2)) == 3
 
 
 @pytest.mark.parametrize("source", ["nobody/no-such-model", "bert-base-uncased"])
@@ -361,7 +361,7 @@ def test_a_model_fine_tuned_on_other_labels_can_be_started_from(
     assert "mood" not in json.dumps(json.loads((tmp_path / "made" / "config.json").read_text()).get("id2label", {}))
     if task == "cls":
         (found,) = pipeline("text-classification", model=str(tmp_path / "made"))([splits["test"][0].text])
-        (row,) = predict(made, splits["test"][:1], 1)
+        (row,) = made.predict(splits["test"][:1], 1)
         assert (found["label"], found["score"]) == (row.predicted, pytest.approx(row.probabilities[row.predicted]))
 
 
@@ -396,7 +396,7 @@ def test_a_checkpoint_of_another_program_can_be_loaded_and_run(
     loaded = checkpoint.load(tmp_path)
     assert loaded.labels == {"cls": ["no", "yes"]}
     long = replace(splits["test"][0], text="א ב ג ד " * 100)
-    rows = predict(loaded, [*splits["test"], long], 4)
+    rows = loaded.predict([*splits["test"], long], 4)
     assert {row.predicted for row in rows} <= {"no", "yes"}
 
 
@@ -442,7 +442,7 @@ def test_code_of_another_repository_is_refused() -> None:
     said = "{} is not a valid git identifier (branch name, tag name or commit id) that exists for this model name. "
     where = "Check the model page at 'https://huggingface.co/{}' for available revisions."
     for repository, expected in (("other/code", "code that lies in another repository"), ("owner/model", "cannot be")):
-        with pytest.raises(UserError, match=expected), checkpoint.loading("owner/model"):
+        with pytest.raises(UserError, match=expected), loading("owner/model"):
             raise OSError(said.format("a" * 40) + where.format(repository))
 
 

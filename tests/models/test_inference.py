@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from src.core.records import Example, Prediction
-from src.models.inference import predict
 from src.tasks import TASKS
 from tests.models.conftest import ARCHITECTURES, Make
 
@@ -33,12 +32,12 @@ def test_predictions_do_not_depend_on_the_size_of_batches_nor_on_the_order_of_ex
 ) -> None:
     made = make(task, architecture)
     examples = splits["test"]
-    whole = predict(made, examples, len(examples))
+    whole = made.predict(examples, len(examples))
     for batch_size in (1, 3):
-        same(predict(made, examples, batch_size), whole)
+        same(made.predict(examples, batch_size), whole)
     order = np.random.default_rng(0).permutation(len(examples))
     per_example = len(made.tasks)
-    shuffled = predict(made, [examples[i] for i in order], 4)
+    shuffled = made.predict([examples[i] for i in order], 4)
     expected = [row for i in order for row in whole[i * per_example : (i + 1) * per_example]]
     same(shuffled, expected)
 
@@ -47,7 +46,7 @@ def test_predictions_come_in_the_order_of_examples_and_then_of_tasks(
     make: Make, splits: dict[str, list[Example]]
 ) -> None:
     examples = sorted(splits["test"], key=lambda example: len(example.text))
-    rows = predict(make("span+cls"), examples, 4)
+    rows = make("span+cls").predict(examples, 4)
     expected = [(example.id, task) for example in examples for task in ("span", "cls")]
     assert [(row.id, row.task) for row in rows] == expected
 
@@ -55,7 +54,7 @@ def test_predictions_come_in_the_order_of_examples_and_then_of_tasks(
 def test_a_prediction_is_what_the_model_says_of_the_example_alone(make: Make, splits: dict[str, list[Example]]) -> None:
     made = make("cls")
     made.model.eval()
-    for row, example in zip(predict(made, splits["test"], 8), splits["test"], strict=True):
+    for row, example in zip(made.predict(splits["test"], 8), splits["test"], strict=True):
         with torch.inference_mode():
             logits = made.model(**made.tokenizer(example.text, return_tensors="pt")).logits[0]
         expected = dict(zip(made.labels["cls"], logits.softmax(-1).tolist(), strict=True))
@@ -68,19 +67,19 @@ def test_dropout_is_off_while_predicting_and_the_mode_is_put_back(
 ) -> None:
     made = make("cls")
     made.model.train(training)
-    assert predict(made, splits["test"], 4) == predict(made, splits["test"], 4)
+    assert made.predict(splits["test"], 4) == made.predict(splits["test"], 4)
     assert made.model.training is training
     assert all(module.training is training for module in made.model.modules())
 
 
 def test_no_examples_give_no_predictions(make: Make) -> None:
-    assert predict(make(JOINT), [], 4) == []
+    assert make(JOINT).predict([], 4) == []
 
 
 def test_unlabelled_examples_are_predicted_alike_and_have_no_gold(make: Make, splits: dict[str, list[Example]]) -> None:
     made = make(JOINT)
     blind = [replace(example, label=None, tags=None, answers=None) for example in splits["test"]]
-    for row, labelled in zip(predict(made, blind, 4), predict(made, splits["test"], 4), strict=True):
+    for row, labelled in zip(made.predict(blind, 4), made.predict(splits["test"], 4), strict=True):
         assert (row.gold, row.correct) == (None, None)
         assert (row.predicted, row.probabilities) == (labelled.predicted, labelled.probabilities)
         assert row.gold_spans is None
@@ -88,13 +87,13 @@ def test_unlabelled_examples_are_predicted_alike_and_have_no_gold(make: Make, sp
 
 def test_a_text_that_is_cut_has_a_tag_for_every_word(make: Make, splits: dict[str, list[Example]]) -> None:
     made = make("span", max_length=8)
-    for row, example in zip(predict(made, splits["test"], 4), splits["test"], strict=True):
+    for row, example in zip(made.predict(splits["test"], 4), splits["test"], strict=True):
         assert len(row.predicted) == len(row.probabilities) == len(example.tokens or [])
-    assert any(0.0 in row.probabilities for row in predict(made, splits["test"], 4))
+    assert any(0.0 in row.probabilities for row in made.predict(splits["test"], 4))
 
 
 def test_the_random_state_is_left_alone(make: Make, splits: dict[str, list[Example]]) -> None:
     made = make("cls")
     before = torch.get_rng_state()
-    predict(made, splits["test"], 4)
+    made.predict(splits["test"], 4)
     assert torch.equal(torch.get_rng_state(), before)

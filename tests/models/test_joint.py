@@ -12,7 +12,6 @@ from src.core.records import Example
 from src.models import checkpoint
 from src.models.batches import Collator, encode, features
 from src.models.checkpoint import Checkpoint
-from src.models.inference import predict
 from src.models.joint import JointModel
 from src.models.pooling import Pooling
 from tests.models.conftest import ARCHITECTURES, Make
@@ -122,4 +121,4 @@ def test_a_model_with_separate_encoders_and_pooling_is_saved_loaded_and_predicts
     assert type(loaded.model) is JointModel
     assert list(loaded.labels) == ["evidence", "cls", "span"]
     assert loaded.settings == made.settings
-    assert predict(loaded, splits["test"], 8) == predict(made, splits["test"], 8)
+    assert loaded.predict(splits["test"], 8) == made.predict(splits["test"], 8)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from src.analysis.grouping import Run
+from src.core.files import write_yaml
 from src.runs import experiments
+from src.runs.experiments import BEST, PARAMS
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,20 @@ def test_what_was_lost_is_counted_even_when_git_has_forgotten_what_was_queued() 
     known = [Run("twice", {"seed": 1}), Run("other", {"seed": 3})]
     tasks = [Run("twice", {}), Run("twice", {}), Run("other", {"seed": 3})]
     assert [found.run.name for found in experiments._lost(tasks, known)] == ["twice"]
+
+
+def test_the_parameters_of_a_run_are_those_of_its_lock_with_the_overrides_of_the_hpo_stage(tmp_path: Path) -> None:
+    lock = {
+        "hpo": {"params": {PARAMS: {"hpo": {"mode": "search"}}}},
+        "train": {
+            "params": {
+                PARAMS: {"seed": 1, "train": {"epochs": 8, "batch_size": 32}},
+                BEST: {"overrides": {"epochs": 3}},
+            }
+        },
+        "evaluate": {},
+    }
+    write_yaml(tmp_path / "dvc.lock", {"schema": "2.0", "stages": lock})
+    assert experiments.locked_params(tmp_path / "dvc.lock") == {
+        "hpo.mode": "search", "seed": 1, "train.epochs": 3, "train.batch_size": 32,
+    }  # fmt: skip

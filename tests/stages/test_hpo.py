@@ -63,12 +63,12 @@ def refused(ended: Ended, out: Path, *words: str) -> None:
 def test_fixed_overrides_nothing(task: str, hpo: Hpo, out: Path) -> None:
     assert hpo({"hpo.mode": "fixed", "task": task}).status == 0
     assert sorted(path.name for path in out.iterdir()) == WRITTEN
-    assert read_yaml(out / "best.yaml") == {}
+    assert read_yaml(out / "best.yaml") == {"mode": "fixed", "overrides": {}}
 
 
 def test_fixed_needs_no_tuned_values(hpo: Hpo, out: Path) -> None:
     assert hpo({"hpo.mode": "fixed"}, tuned=None).status == 0
-    assert read_yaml(out / "best.yaml") == {}
+    assert read_yaml(out / "best.yaml") == {"mode": "fixed", "overrides": {}}
 
 
 @pytest.mark.parametrize("mode", ["fixed", "tuned"])
@@ -105,8 +105,7 @@ def test_tuned_takes_the_entry_of_model_and_task(
 ) -> None:
     ended = hpo({"hpo.mode": "tuned", "model": model, "task": task})
     assert ended.status == 0
-    assert read_yaml(out / "best.yaml") == expected
-    assert read_yaml(out / "best.yaml") == expected
+    assert read_yaml(out / "best.yaml") == {"mode": "tuned", "overrides": expected}
     assert all(name in ended.out for name in expected)
 
 

@@ -14,9 +14,11 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM, pipeline, set_seed
 
+from src.core import best_file
 from src.core.files import read_json, write_json
-from src.core.records import Example, read_predictions, write_examples
+from src.core.records import Example, write_examples
 from src.models import checkpoint, tiny
+from src.tasks.prediction_file import read_predictions
 from tests.conftest import Command, Ended, ParamsFile
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -56,7 +58,7 @@ def train(
     """Runs the stage: train({"train.mode": "lora"})."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / "best.yaml").write_text("{}")
+    best_file.write(tmp_path / "best.yaml", "fixed", {})
 
     def call(changes: dict[str, Any]) -> Ended:
         params = params_file({"model": str(encoder), **SHORT, **changes})

@@ -22,16 +22,15 @@ import torch
 import transformers
 from transformers import BertConfig, pipeline
 
-from src.core import config
+from src.core import best_file, config
 from src.core.check_result import STATUSES
 from src.core.files import read_json, write_json
 from src.core.records import Example, read_examples, write_examples
 from src.models import checkpoint, tiny
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
-from src.models.inference import predict
-from src.stages import train as stage
 from src.tasks import validation_scores
+from src.training import resume_state
 from src.training.callbacks import LiveCallback
 from src.training.health_rules import RULES
 from tests.conftest import ROOT, Ended, ParamsFile, Stage
@@ -98,8 +97,8 @@ class Train:
     def health(self) -> Path:
         return self.root / "metrics" / "health.json"
 
-    def arguments(self, changes: dict[str, Any], best: str) -> list[str]:
-        (self.root / "best.yaml").write_text(best, encoding="utf-8")
+    def arguments(self, changes: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+        best_file.write(self.root / "best.yaml", "tuned", overrides)
         options = {
             "params": self.params_file(SHORT | changes), "data": self.data, "best": self.root / "best.yaml",
             "model": self.model, "environment": self.root / "models" / "environment.json", "live": self.live,
@@ -107,8 +106,8 @@ class Train:
         }  # fmt: skip
         return [f"--{name}={value}" for name, value in options.items()]
 
-    def __call__(self, changes: dict[str, Any] | None = None, best: str = "{}") -> Ended:
-        return self.stage("train", *self.arguments(changes or {}, best))
+    def __call__(self, changes: dict[str, Any] | None = None, overrides: dict[str, Any] | None = None) -> Ended:
+        return self.stage("train", *self.arguments(changes or {}, overrides or {}))
 
     def environment(self) -> dict[str, Any]:
         return read_json(self.root / "models" / "environment.json")
@@ -168,7 +167,7 @@ def test_the_model_is_a_plain_checkpoint_that_scores_what_the_summary_says(
         assert type(plain).__module__.startswith("transformers.models.")
     loaded = checkpoint.load(train.model)
     assert "+".join(loaded.labels) == task
-    rows = predict(loaded, read_examples(train.data / "validation.jsonl"), 8)
+    rows = loaded.predict(read_examples(train.data / "validation.jsonl"), 8)
     best = read_json(train.live / "metrics.json")["best"]
     assert validation_scores(loaded.tasks, rows)["primary"] == best["primary"]
     assert best["epoch"] in (1.0, 2.0)
@@ -319,7 +318,7 @@ def test_two_equal_runs_write_equal_bytes(task: str, train: Train, tmp_path: Pat
 
 
 def test_the_overrides_of_hpo_win_over_params(train: Train) -> None:
-    train(best='{"learning_rate": 3e-05, "epochs": 2}')
+    train(overrides={"learning_rate": 3e-05, "epochs": 2})
     assert train.environment()["learning_rate"] == 3e-5
     assert train.environment()["steps"] == 2 * 3
 
@@ -350,7 +349,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_bytes_of_one_that_was_no
     ]
 
     train.at(tmp_path / "killed")
-    arguments = [sys.executable, "-c", KILLED, *train.arguments(changes, "{}")]
+    arguments = [sys.executable, "-c", KILLED, *train.arguments(changes, {})]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     killed = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -408,26 +407,26 @@ def test_a_killed_run_is_not_taken_up_by_another_one(
 
 
 @pytest.mark.parametrize(
-    ("changes", "best", "words"),
+    ("changes", "overrides", "words"),
     [
-        pytest.param({"model": "alephbret"}, "{}", ["'alephbret'", "alephbert"], id="unknown model"),
-        pytest.param({"model": "neodictabert"}, "{}", ["train.trust_remote_code"], id="remote code"),
-        pytest.param({"model": "./nowhere"}, "{}", ["./nowhere"], id="no such folder"),
-        pytest.param({"model": "dictabert"}, "{}", ["dicta-il/dictabert", "HF_HUB_OFFLINE"], id="not in the cache"),
-        pytest.param({"task": "clss"}, "{}", ["'clss'", "did you mean 'cls'"], id="unknown task"),
-        pytest.param({"train.max_length": 513}, "{}", ["train.max_length", "513", "512"], id="too long"),
-        pytest.param({}, "{epoch: 1}", ["best.yaml", "epoch", "did you mean 'epochs'"], id="unknown override"),
-        pytest.param({"train.task_weights": {"span": 2.0}}, "{}", ["train.task_weights", "span"], id="task weight"),
-        pytest.param({"train.pooling": "mean"}, "{}", ["train.pooling", "task: cls "], id="nothing to pool"),
-        pytest.param({}, "{focal_gamma: 2.0, label_smoothing: 0.1}", ["focal_gamma", "label_smoothing"], id="focal"),
-        pytest.param({"train.trainer": {"optimm": 1}}, "{}", ["train.trainer", "optimm"], id="unknown argument"),
-        pytest.param({"train.trainer": {"seed": 1}}, "{}", ["train.trainer.seed"], id="owned argument"),
+        pytest.param({"model": "alephbret"}, {}, ["'alephbret'", "alephbert"], id="unknown model"),
+        pytest.param({"model": "neodictabert"}, {}, ["train.trust_remote_code"], id="remote code"),
+        pytest.param({"model": "./nowhere"}, {}, ["./nowhere"], id="no such folder"),
+        pytest.param({"model": "dictabert"}, {}, ["dicta-il/dictabert", "HF_HUB_OFFLINE"], id="not in the cache"),
+        pytest.param({"task": "clss"}, {}, ["'clss'", "did you mean 'cls'"], id="unknown task"),
+        pytest.param({"train.max_length": 513}, {}, ["train.max_length", "513", "512"], id="too long"),
+        pytest.param({}, {"epoch": 1}, ["best.yaml", "epoch", "did you mean 'epochs'"], id="unknown override"),
+        pytest.param({"train.task_weights": {"span": 2.0}}, {}, ["train.task_weights", "span"], id="task weight"),
+        pytest.param({"train.pooling": "mean"}, {}, ["train.pooling", "task: cls "], id="nothing to pool"),
+        pytest.param({}, {"focal_gamma": 2.0, "label_smoothing": 0.1}, ["focal_gamma", "label_smoothing"], id="focal"),
+        pytest.param({"train.trainer": {"optimm": 1}}, {}, ["train.trainer", "optimm"], id="unknown argument"),
+        pytest.param({"train.trainer": {"seed": 1}}, {}, ["train.trainer.seed"], id="owned argument"),
     ],
 )
 def test_a_run_that_cannot_work_is_refused_and_writes_nothing(
-    changes: dict[str, Any], best: str, words: list[str], train: Train
+    changes: dict[str, Any], overrides: dict[str, Any], words: list[str], train: Train
 ) -> None:
-    refused(train(changes, best), train, *words)
+    refused(train(changes, overrides), train, *words)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU can do fp16")
@@ -455,17 +454,17 @@ def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_fo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: SimpleQueue[str] = SimpleQueue()
-    monkeypatch.setattr(stage, "print", lambda text, flush: said.put(text), raising=False)
+    monkeypatch.setattr(resume_state, "print", lambda text, flush: said.put(text), raising=False)
 
     def enter() -> str:
-        with stage._alone(tmp_path / "state"):
+        with resume_state.exclusive(tmp_path / "state"):
             return "entered"
 
     with ThreadPoolExecutor(1) as other:
-        with stage._alone(tmp_path / "state"):
+        with resume_state.exclusive(tmp_path / "state"):
             waiting = other.submit(enter)
             assert said.get(timeout=20) == "an equal run trains already; this one waits until that has ended"
-            with stage._alone(tmp_path / "another"):
+            with resume_state.exclusive(tmp_path / "another"):
                 assert said.empty()
             assert not waiting.done()
         assert waiting.result(timeout=20) == "entered"
@@ -479,7 +478,7 @@ def test_equal_runs_take_turns(tmp_path: Path) -> None:
     def enter() -> None:
         nonlocal inside
         for _ in range(3):
-            with stage._alone(tmp_path / "state"):
+            with resume_state.exclusive(tmp_path / "state"):
                 inside += 1
                 time.sleep(0.01)
                 most.append(inside)
@@ -496,13 +495,13 @@ def test_a_state_is_of_all_that_a_training_learns_by(
 ) -> None:
     params = config.load(params_file(SHORT))
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(stage, "SRC", tmp_path / "src")
+    monkeypatch.setattr(resume_state, "SRC", tmp_path / "src")
     encoder = Encoder(str(tmp_path / "encoder"))
     (tmp_path / "encoder").mkdir()
     model = Checkpoint(None, None, {}, 8)  # type: ignore[arg-type]
 
     def key() -> str:
-        return stage._key(encoder, model, params, params.train, data)
+        return resume_state.key(encoder, model, params, params.train, data)
 
     keys = [key()]
     assert key() == keys[0]
@@ -513,7 +512,8 @@ def test_a_state_is_of_all_that_a_training_learns_by(
     model = replace(model, precision="bf16")
     keys.append(key())
     learning = (
-        "training/trainer.py", "tasks/cls.py", "text/words.py", "core/records.py", "core/config.py", "stages/train.py",
+        "training/trainer.py", "tasks/cls/model.py", "text/words.py", "core/records.py", "core/config.py",
+        "stages/train.py",
     )  # fmt: skip
     for name in ("encoder/model.safetensors", *(f"src/{name}" for name in learning)):
         with (tmp_path / name).open("a") as file:

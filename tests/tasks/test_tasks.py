@@ -17,8 +17,9 @@ from transformers import BertConfig, PreTrainedTokenizerBase
 from src.core.records import Example, Prediction
 from src.core.user_errors import UserError
 from src.models import tiny
-from src.tasks import TASKS, Task, label_sets, parse, validation_scores
+from src.tasks import TASKS, check_lexicon, label_sets, parse, validation_scores
 from src.tasks.alignment import Encoding, tokenize
+from src.tasks.task import Task
 from src.text.words import invalid_tag
 
 DECLARED = ["Literal", "Figurative"]
@@ -367,3 +368,18 @@ def test_models_are_chosen_by_the_mean_of_the_primary_metrics(
     scores = validation_scores(parse("cls+span"), [*cls.certain(), *span.certain(wrong=True)])
     assert (scores["f1_macro"], scores["span_f1"], scores["primary"]) == (1.0, 0.0, 0.5)
     assert validation_scores(parse("span"), span.certain())["primary"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("task", "rule"), [("cls", "complete"), ("evidence", "restrict"), ("cls+evidence", "complete")]
+)
+def test_a_lexicon_rule_without_a_task_that_knows_it_is_an_error(task: str, rule: str) -> None:
+    with pytest.raises(UserError) as error:
+        check_lexicon(parse(task), rule)
+    assert f"evaluate.lexicon: {rule}" in str(error.value)
+    assert f"task: {task}" in str(error.value)
+
+
+@pytest.mark.parametrize(("task", "rule"), [("span", "complete"), ("cls+span", "restrict"), ("cls", "none")])
+def test_a_lexicon_rule_of_a_task_of_the_run_is_legal(task: str, rule: str) -> None:
+    check_lexicon(parse(task), rule)

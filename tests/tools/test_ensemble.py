@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 
 from src.analysis.ensembling import ensemble
-from src.core.records import Prediction, read_predictions, write_predictions
+from src.core.records import Prediction
+from src.tasks.prediction_file import read_predictions, write_predictions
 from tests.rows import answer, label, of_labels, of_tags, sure, words, write
 from tests.tools.conftest import Tool
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from src.core.records import SPLITS, Example, write_examples, write_predictions
+from src.core.records import SPLITS, Example, write_examples
+from src.tasks.prediction_file import write_predictions
 from tests.rows import label, sure, tags, words, write
 from tests.tools.conftest import Tool
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from src.core import config
-from src.core.records import SPLITS, Example, read_predictions
+from src.core.records import SPLITS, Example
 from src.models import checkpoint, encoders
-from src.models.inference import predict
 from src.tasks import label_sets, parse
+from src.tasks.prediction_file import read_predictions
 from src.tools.predict import _predictions
 from tests.conftest import ROOT
 from tests.tools.conftest import Tool
@@ -57,7 +57,7 @@ def test_texts_are_answered_in_their_order_as_the_model_sees_them(models: dict[s
     found = rows_of(ended.out)
     loaded = checkpoint.load(models["cls"])
     for row, text in zip(found, TEXTS, strict=True):
-        (expected,) = predict(loaded, [Example(id="x", text=text, split="x")], 1)
+        (expected,) = loaded.predict([Example(id="x", text=text, split="x")], 1)
         assert row["predicted"] == expected.predicted
         assert row["probabilities"] == pytest.approx(expected.probabilities)
         assert (row["gold"], row["correct"]) == (None, None)

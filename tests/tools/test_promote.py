@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from src.core import best_file
 from src.core.command import run
 from src.tools import promote
 from tests.conftest import Ended, ParamsFile
@@ -30,8 +31,8 @@ def promoted(
 ) -> Any:
     """Runs the tool on a best.yaml and returns how it ended."""
 
-    def call(best: Any = BEST, study: Any = STUDY, tuned: str | None = TUNED) -> Ended:
-        YAML().dump(best, tmp_path / "best.yaml")
+    def call(overrides: Any = BEST, study: Any = STUDY, tuned: str | None = TUNED) -> Ended:
+        best_file.write(tmp_path / "best.yaml", "search", overrides)
         if study:
             (tmp_path / "study.json").write_text(json.dumps(study))
         if tuned is not None:
@@ -82,7 +83,7 @@ def test_a_second_promotion_replaces_the_first(promoted: Any, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("best", "study", "message"),
+    ("overrides", "study", "message"),
     [
         (BEST, {**STUDY, "finished_trials": 14}, "has 14 finished trials of hpo.n_trials: 15"),
         ({}, None, "comes from no search"),
@@ -90,9 +91,9 @@ def test_a_second_promotion_replaces_the_first(promoted: Any, tmp_path: Path) ->
     ],
 )
 def test_what_must_not_be_promoted_is_refused_and_nothing_is_written(
-    best: Any, study: Any, message: str, promoted: Any, tmp_path: Path
+    overrides: Any, study: Any, message: str, promoted: Any, tmp_path: Path
 ) -> None:
-    ended = promoted(best, study)
+    ended = promoted(overrides, study)
     assert ended.status == 2
     assert message in ended.err
     assert ended.err.count("\n") == 1

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from src.core.records import Example, Prediction, read_predictions, write_predictions
-from src.tasks import cls, span
+from src.core.records import Example, Prediction
+from src.tasks.cls import decoding as cls
+from src.tasks.prediction_file import read_predictions, write_predictions
+from src.tasks.span import decoding as span
 from src.text.words import spans_of, tags_of
 from tests.tools.conftest import Tool
 

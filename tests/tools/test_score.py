@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from src.core.records import Prediction, write_predictions
+from src.core.records import Prediction
+from src.tasks.prediction_file import write_predictions
 from tests.conftest import ROOT, Ended
 from tests.rows import LABELS, REQUIRED, label, sure, words, write
 from tests.tools.conftest import Tool

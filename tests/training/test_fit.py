@@ -27,7 +27,6 @@ from src.models import inference as predicting_module
 from src.models.batches import Collator, encode
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
-from src.models.inference import predict
 from src.tasks import TASKS, validation_scores
 from src.training import fit as fit_module
 from src.training import trainer
@@ -170,7 +169,7 @@ def test_the_model_scores_on_validation_exactly_what_fit_says(
 ) -> None:
     made = make(task)
     result = run(made, train_params(epochs=4))
-    scores = validation_scores(made.tasks, predict(made, splits["validation"], 8))
+    scores = validation_scores(made.tasks, made.predict(splits["validation"], 8))
     assert scores["primary"] == result.primary == max(logged(result, "eval_primary"))
 
 
@@ -229,7 +228,7 @@ def test_the_validation_loss_is_the_mean_surprise_at_the_gold(
     """Of the last and only epoch, whose weights the model has."""
     made = make("cls")
     result = run(made, train_params(epochs=1))
-    rows = predict(made, splits["validation"], 8)
+    rows = made.predict(splits["validation"], 8)
     expected = sum(-math.log(row.probabilities[row.gold]) for row in rows) / len(rows)
     assert logged(result, "eval_loss") == [pytest.approx(expected, rel=1e-5)]
 
@@ -490,7 +489,7 @@ def test_three_labels_are_learnt_predicted_and_scored(
     set_seed(0)
     made = checkpoint.create(Encoder(None), labels, train, params)
     run(made, params, learning_rate=5e-3, train=train, validation=validation)
-    rows = [row for row in predict(made, validation, 8) if row.task == "cls"]
+    rows = [row for row in made.predict(validation, 8) if row.task == "cls"]
     assert {row.predicted for row in rows} == set(names)
     scores = evaluate(TASKS["cls"], {"test": rows}, 20)["test"]
     assert scores["f1_macro"] > 0.9
@@ -611,7 +610,7 @@ def test_rows_without_a_target_teach_nothing_and_are_not_scored(
     validation = parted(splits["validation"])
     result = run(made, train_params(epochs=1), train=parted(splits["train"][:24]), validation=validation)
     assert all(math.isfinite(loss) for loss in logged(result, "loss"))
-    rows = [row for row in predict(made, validation, 8) if row.gold is not None]
+    rows = [row for row in made.predict(validation, 8) if row.gold is not None]
     assert len(rows) == len(validation)
     assert validation_scores(made.tasks, rows)["primary"] == result.primary
 

@@ -12,20 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from src.analysis.baselines import BASELINES
 from transformers import AutoModelForQuestionAnswering, BertConfig, set_seed
 
-from src.analysis.baselines import BASELINES
 from src.core.records import Example
 from src.core.user_errors import UserError
 from src.models import checkpoint, tiny
 from src.models.batches import encode, features
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
-from src.models.inference import predict
 from src.tasks import TASKS, label_sets, parse, validation_scores
 from src.training.fit import Fit, fit
 from tests.models.conftest import Make, TrainParamsWith
-from tests.tasks.test_evidence import squad
+from tests.tasks.evidence.test_evidence import squad
 
 TASK = TASKS["evidence"]
 FILLER = ["the", "of", "and", "in", "was", "that", "for", "with", "from", "had", "by", "not", "but", "were", "when"]
@@ -81,22 +80,22 @@ def test_it_learns_to_answer_from_windows_and_beats_the_baselines(
     made, result = trained("evidence", train_params(epochs=5, **WINDOWS), tmp_path / "state")
     windows = encode(made, TEST).windows
     assert min(len(found) for found in windows) > 1
-    rows = predict(made, TEST, 16)
+    rows = made.predict(TEST, 16)
     for baseline in BASELINES["evidence"].values():
         assert f1(rows) > f1(baseline(TRAIN, {"test": TEST}, [])["test"]) + 0.2
     assert {bool(row.predicted) for row in rows} == {True, False}
 
-    assert validation_scores([TASK], predict(made, VALIDATION, 16))["primary"] == result.primary
+    assert validation_scores([TASK], made.predict(VALIDATION, 16))["primary"] == result.primary
     (best,) = [entry for entry in result.history if entry.get("epoch") == result.epoch and "eval_primary" in entry]
     assert made.settings["null_threshold"] == best["eval_null_threshold"]
     for shift in (-3.0, -1.0, 1.0, 3.0):
         other = replace(made, settings=made.settings | {"null_threshold": made.settings["null_threshold"] + shift})
-        assert f1(predict(other, VALIDATION, 16)) <= result.primary
+        assert f1(other.predict(VALIDATION, 16)) <= result.primary
 
     made.save(tmp_path / "model")
     loaded = checkpoint.load(tmp_path / "model")
     assert loaded.settings == made.settings | {"stride": 8, "max_answer_length": 30}
-    assert predict(loaded, TEST, 16) == rows
+    assert loaded.predict(TEST, 16) == rows
     assert AutoModelForQuestionAnswering.from_pretrained(tmp_path / "model").config.task_settings == made.settings
 
 
@@ -105,11 +104,11 @@ def test_a_joint_model_learns_both_from_windows(train_params: TrainParamsWith, t
     part = [replace(example, label=None) if i % 3 == 0 else example for i, example in enumerate(VALIDATION)]
     params = train_params(epochs=4, pooling="max", focal_gamma=1.0, class_weights="balanced", **WINDOWS)
     made, result = trained("cls+evidence", params, tmp_path / "state", part)
-    rows = predict(made, TEST, 16)
+    rows = made.predict(TEST, 16)
     assert f1(rows) > 0.6
     assert np.mean([row.correct for row in rows if row.task == "cls"]) > 0.9
     assert len(rows) == 2 * len(TEST)
-    assert validation_scores(made.tasks, predict(made, part, 16))["primary"] == result.primary
+    assert validation_scores(made.tasks, made.predict(part, 16))["primary"] == result.primary
     settings = made.settings.copy()
     made.save(tmp_path / "model")
     assert checkpoint.load(tmp_path / "model").settings == settings

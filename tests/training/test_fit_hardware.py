@@ -18,7 +18,6 @@ from src.core.user_errors import UserError
 from src.models import checkpoint, hardware
 from src.models.batches import encode, parts_of
 from src.models.checkpoint import Checkpoint
-from src.models.inference import predict, ready
 from src.tasks import TASKS
 from src.training import modes, trainer
 from src.training.fit import Fit, fit
@@ -119,9 +118,9 @@ def test_where_memory_runs_out_in_prediction_batches_are_smaller_and_all_rows_ar
     make: Make, splits: dict[str, list[Example]]
 ) -> None:
     made = make("cls+span")
-    expected = predict(made, splits["test"][:11], 11)
+    expected = made.predict(splits["test"][:11], 11)
     seen = without_room(made, 3)
-    found = predict(made, splits["test"][:11], 11)
+    found = made.predict(splits["test"][:11], 11)
     assert seen == [11, 6, 3, 3, 3, 2]
     assert [(row.id, row.predicted) for row in found] == [(row.id, row.predicted) for row in expected]
 
@@ -147,7 +146,7 @@ def test_where_memory_runs_out_for_frozen_states_they_are_those_of_the_whole(
         without_room(made, rows)
         encoded = [encode(made, splits["validation"][:24])]
         modes.begin(made, encoded, train_params(mode="frozen"))
-        found.append([row.probabilities for row in predict(made, splits["validation"][:24], 8)])
+        found.append([row.probabilities for row in made.predict(splits["validation"][:24], 8)])
     for one, other in zip(*found, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
@@ -158,7 +157,7 @@ def test_a_row_that_is_too_large_to_predict_is_refused_with_one_line(
     made = make("cls")
     without_room(made, 0)
     with pytest.raises(UserError, match=r"one row at a time.*train\.max_length"):
-        predict(made, splits["test"][:3], 2)
+        made.predict(splits["test"][:3], 2)
 
 
 def test_what_runs_before_training_runs_as_training_does(
@@ -262,12 +261,12 @@ def test_a_model_that_was_trained_in_bf16_predicts_in_bf16_what_validation_saw(
     made = make(task, precision="bf16")
     assert made.precision == "bf16"
     run(made, precision="bf16", epochs=1)
-    rows = predict(made, splits["test"], 8)
+    rows = made.predict(splits["test"], 8)
     assert {value.dtype for value in made.model.state_dict().values() if value.is_floating_point()} == {torch.float32}
     made.save(tmp_path / "saved")
     loaded = checkpoint.load(tmp_path / "saved")
     assert loaded.precision == "bf16"
-    assert predict(loaded, splits["test"], 8) == rows
-    ready(loaded, hardware.device().type)
-    assert predict(loaded, splits["test"], 8) == rows
+    assert loaded.predict(splits["test"], 8) == rows
+    loaded.to(hardware.device().type)
+    assert loaded.predict(splits["test"], 8) == rows
     assert loaded.model.dtype == torch.bfloat16

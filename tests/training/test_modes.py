@@ -19,7 +19,7 @@ from src.core.user_errors import UserError
 from src.models import backbone, checkpoint
 from src.models.batches import encode
 from src.models.checkpoint import Checkpoint
-from src.models.inference import Logits, predict, run
+from src.models.inference import Logits, run
 from src.tasks import TASKS, validation_scores
 from src.training import frozen, modes
 from src.training.fit import Fit, fit
@@ -288,7 +288,7 @@ def test_the_best_epoch_is_kept_and_a_killed_run_goes_on_to_the_same_weights(
 ) -> None:
     whole = make(task)
     _, result = trained(whole, mode=mode, epochs=3, state=tmp_path / "whole")
-    scores = validation_scores(whole.tasks, predict(whole, splits["validation"], 8))
+    scores = validation_scores(whole.tasks, whole.predict(splits["validation"], 8))
     assert scores["primary"] == result.primary == max(
         entry["eval_primary"] for entry in result.history if "eval_primary" in entry
     )  # fmt: skip

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from src.core.records import Example
 from src.core.user_errors import UserError
 from src.models.batches import encode
-from src.models.checkpoint import Checkpoint
+from src.models.interface import Model
 from src.models.matcher import Matcher
 from src.training import modes, reload
 from tests.models.conftest import Make, TrainParamsWith
@@ -28,7 +28,7 @@ Difference = Callable[..., float]
 def difference(splits: dict[str, list[Example]], tmp_path: Path) -> Difference:
     """Saves a model, changes a weight or more of what was saved, and compares the two."""
 
-    def compare(model: Checkpoint | Matcher, change: Callable[[torch.Tensor], torch.Tensor] | None = None) -> float:
+    def compare(model: Model, change: Callable[[torch.Tensor], torch.Tensor] | None = None) -> float:
         folder = tmp_path / "model"
         folder.mkdir()
         model.save(folder)

@@ -14,17 +14,15 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from src.analysis.baselines import lexicon_canonical
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from src import tasks
-from src.analysis.baselines import lexicon_canonical
 from src.core.records import Example
 from src.core.user_errors import UserError
 from src.models import checkpoint
-from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
-from src.models.inference import predict
-from src.models.matcher import Matcher
+from src.models.interface import Model
 from src.training import zero_shot
 from tests.models.conftest import ARCHITECTURES, DECLARED, Make, TrainParamsWith
 
@@ -34,7 +32,7 @@ LABEL_WORDS = {
     "words": {"Literal": ["של", "על"], "Figurative": ["מעבר לגבעות"]},
     "descriptions": {"Literal": "המילים כפשוטן.", "Figurative": "ניב, ומשמעותו מושאלת."},
 }
-Create = Callable[..., Checkpoint | Matcher]
+Create = Callable[..., Model]
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def create(local_models: dict[str, Path], splits: dict[str, list[Example]], trai
     def call(
         task: str, model: str | Path | None = "bert", *, idioms: Any = IDIOMS, label_words: Any = LABEL_WORDS,
         **changes: Any,
-    ) -> Checkpoint | Matcher:  # fmt: skip
+    ) -> Model:  # fmt: skip
         labels = tasks.label_sets(tasks.parse(task), splits["train"], DECLARED)
         encoder = Encoder(None if model is None else str(local_models.get(str(model), model)))
         params = train_params(mode="zero_shot", **changes)
@@ -95,7 +93,7 @@ def test_labels_are_as_likely_as_their_words_are_to_be_filled_in(
 ) -> None:
     made = create("cls", architecture)
     examples = splits["test"][:5]
-    for row, example in zip(predict(made, examples, 3), examples, strict=True):
+    for row, example in zip(made.predict(examples, 3), examples, strict=True):
         expected = torch.tensor(by_hand(local_models[architecture], example.text)).softmax(-1).tolist()
         assert list(row.probabilities.values()) == pytest.approx(expected, abs=1e-5)
 
@@ -114,7 +112,7 @@ def test_without_a_head_for_words_texts_are_compared_with_descriptions(
 
     described = torch.stack([mean(LABEL_WORDS["descriptions"][label]) for label in DECLARED])
     examples = splits["test"][:5]
-    for row, example in zip(predict(made, examples, 3), examples, strict=True):
+    for row, example in zip(made.predict(examples, 3), examples, strict=True):
         expected = torch.cosine_similarity(mean(example.text)[None], described).softmax(-1).tolist()
         assert list(row.probabilities.values()) == pytest.approx(expected, abs=1e-5)
 
@@ -141,7 +139,7 @@ def test_what_is_loaded_predicts_what_was_saved(
     assert loaded.labels == made.labels
     long = replace(splits["test"][0], id="long", text="א ב ג ד " * 100, tokens=["א", "ב", "ג", "ד"] * 100, tags=None)
     examples = [*splits["test"], long]
-    assert predict(loaded, examples, 4) == predict(made, examples, 4)
+    assert loaded.predict(examples, 4) == made.predict(examples, 4)
 
 
 @pytest.mark.parametrize("with_head", [True, False])
@@ -151,7 +149,7 @@ def test_the_precision_is_the_one_that_is_set(
     model = "bert" if with_head else without_head("bert")
     full, half = create("cls", model), create("cls", model, precision="bf16")
     assert (full.precision, half.precision) == ("fp32", "bf16")
-    rows, others = predict(full, splits["test"], 8), predict(half, splits["test"], 8)
+    rows, others = full.predict(splits["test"], 8), half.predict(splits["test"], 8)
     for row, other in zip(rows, others, strict=True):
         assert row.probabilities != other.probabilities
         assert row.probabilities == pytest.approx(other.probabilities, abs=0.02)
@@ -166,7 +164,7 @@ def test_spans_are_the_canonical_idioms_of_the_corpus(
 ) -> None:
     idioms = json.loads((prepared / "idioms.json").read_text())
     made = create("span", None, idioms=idioms)
-    rows = predict(made, splits["unseen"], 4)
+    rows = made.predict(splits["unseen"], 4)
     expected = lexicon_canonical(idioms, splits["train"], {"unseen": splits["unseen"]}, [])
     assert rows == expected["unseen"]
     assert tasks.TASKS["span"].score(rows)["span_f1"] > 0.9
@@ -176,7 +174,7 @@ def test_nothing_is_read_of_the_gold(create: Create, splits: dict[str, list[Exam
     for task in ("cls", "span"):
         made = create(task)
         blind = [replace(example, label=None, tags=None) for example in splits["test"]]
-        for row, other in zip(predict(made, splits["test"], 4), predict(made, blind, 4), strict=True):
+        for row, other in zip(made.predict(splits["test"], 4), made.predict(blind, 4), strict=True):
             assert (row.predicted, row.probabilities) == (other.predicted, other.probabilities)
 
 
@@ -219,13 +217,13 @@ def test_code_of_a_model_is_that_of_the_commit_or_none(
     mode: str, make: Make, create: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origins: list[dict[str, Any]] = []
-    original = checkpoint.pretrained
+    original = zero_shot.pretrained
 
     def heard(auto_class: Any, source: Any, origin: dict[str, Any], **options: Any) -> Any:
         origins.append(origin)
         return original(auto_class, source, {}, **options)
 
-    monkeypatch.setattr(checkpoint, "pretrained", heard)
+    monkeypatch.setattr(zero_shot, "pretrained", heard)
     allowed = {"trust_remote_code": True, "revision": "a" * 40}
     if mode == "full":
         make("cls", **allowed)

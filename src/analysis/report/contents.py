@@ -173,10 +173,7 @@ def _figures(
         yield f"confusion_{_file(name)}", f"Confusion of {name}, all runs added up", figures.confusion(matrices)
     for split in splits:
         shares = {name: error_categories.shares(counts) for name, counts in categories[split].items()}
-        wrong = {
-            name: {c: s for c, s in found.items() if c != error_categories.RIGHT[task]}
-            for name, found in shares.items()
-        }
+        wrong = {name: {c: s for c, s in found.items() if c != TASKS[task].right} for name, found in shares.items()}
         yield f"errors_{_file(split)}", f"Categories of errors, {split}", figures.categories(wrong)
         groups = {name: by_group for name, system in systems.items() if (by_group := _groups(task, system, split))}
         if groups:

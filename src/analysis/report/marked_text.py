@@ -1,13 +1,12 @@
 """A wrong prediction as a reader sees it: its sentence, with what is gold and what is predicted marked in it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
-from src.analysis import error_categories
 from src.core.records import Example, Prediction
-from src.text.words import Offsets, locate, spans_of
+from src.tasks import TASKS
+from src.text.words import Offsets
 
 CONTEXT = 150  # characters shown on either side of what is marked in a long text
 
@@ -35,42 +34,17 @@ def mistake(row: Prediction, category: str, example: Example | None) -> Mistake:
     Args:
         example: what was predicted; without it there is the text of a row's tokens alone.
     """
-    text, gold, predicted = _marked(row, example)
+    task = TASKS[row.task]
+    text, gold, predicted = task.marked(row, example)
     return Mistake(
         id=row.id,
         group=row.group,
         category=category,
-        gold=error_categories.spelt(row, row.gold),
-        predicted=error_categories.spelt(row, row.predicted),
-        confidence=error_categories.confidence(row),
+        gold=task.spelled(row, row.gold),
+        predicted=task.spelled(row, row.predicted),
+        confidence=task.confidence(row),
         pieces=list(pieces(text, gold, predicted)),
     )
-
-
-def _marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets], list[Offsets]]:
-    """The text of a row, and what of it is gold and what is predicted, in characters."""
-    if row.task == "span" and row.tokens:
-        text, words = _located(row.tokens, example)
-        gold, predicted = (
-            [(words[first][0], words[end - 1][1]) for first, end, _ in spans_of(tags)]
-            for tags in (row.gold, row.predicted)
-        )
-        return text, gold, predicted
-    if example is None:
-        return "", [], []
-    if row.task == "evidence":
-        text = example.text if example.text_pair is None else example.text_pair
-        return text, [(start, end) for start, end in row.gold], [tuple(row.predicted)] if row.predicted else []
-    return "\n".join(filter(None, (example.text, example.text_pair))), [], []
-
-
-def _located(tokens: Sequence[str], example: Example | None) -> tuple[str, list[Offsets]]:
-    """The words in their sentence; side by side where there is none, or where its words are others."""
-    if example is not None:
-        with suppress(ValueError):
-            return example.text, locate(tokens, example.text)
-    text = " ".join(tokens)
-    return text, locate(tokens, text)
 
 
 def pieces(text: str, gold: Sequence[Offsets], predicted: Sequence[Offsets]) -> Iterator[tuple[str, bool, bool]]:

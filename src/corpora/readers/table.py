@@ -49,6 +49,7 @@ class _Cells:
             tokens=tokens,
             tags=tags,
             answers=self._answers(),
+            extra={field: _parsed(self.cells[column]) for field, column in self.corpus.columns.extra.items()},
             split=self._split(),
         )
         marked = columns.get("start", columns.get("span", columns["text"]))

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from src.core.check_result import CheckResult
 from src.core.user_errors import UserError
 from src.runs.checks.label_sets import labels
-from src.runs.checks.outcome import NotApplicableError
 from src.runs.checks.outputs import data, files
 from src.runs.checks.predicted_ids import predictions
 from src.runs.checks.recomputed_metrics import metrics
 from src.runs.checks.recorded_health import health
+from src.runs.checks.reporting import NotApplicableError
 from src.runs.checks.saved_model import model, reload, weights
 from src.runs.checks.subject import Subject
 from src.runs.checks.workspace import disk, queue, stages

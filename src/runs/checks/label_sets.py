@@ -6,7 +6,7 @@ from src import tasks
 from src.core.check_result import CheckResult
 from src.core.files import read_json
 from src.core.records import Prediction
-from src.runs.checks.outcome import NotApplicableError, shown, verdict
+from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok, shown
 from src.runs.checks.subject import Subject
 from src.runs.experiments import DATA
 from src.tasks import TASKS
@@ -28,7 +28,7 @@ def labels(subject: Subject) -> CheckResult:
     if model and model.keys() != data.keys():
         faults.append(f"the model is of task {'+'.join(model)}, the run of task {'+'.join(data)}")
     who = [name for name, found in (("model", model), ("data", data), ("predictions", rows)) if found]
-    return verdict([*faults, *_strange(rows, data)], f"{', '.join(who)} agree: {_spelt(data)}", **data)
+    return red_flag_or_ok([*faults, *_strange(rows, data)], f"{', '.join(who)} agree: {_spelt(data)}", **data)
 
 
 def _of_data(subject: Subject) -> Labels:
@@ -52,10 +52,12 @@ def _rows(subject: Subject) -> list[Prediction]:
 
 
 def _strange(rows: Sequence[Prediction], data: Labels) -> Iterator[str]:
-    for name in ("cls", "span"):  # what evidence predicts are places, and its labels those of logits alone
-        own = [row for row in rows if row.task == name and row.gold is not None]
-        occurring = {label for pair in TASKS[name].confusion(own) for label in pair} if name in data else set()
-        if strange := sorted(occurring - set(data.get(name, []))):
+    for name in data:
+        if not TASKS[name].labelled:
+            continue  # its labels name logits, and its predictions are places
+        with_gold = [row for row in rows if row.task == name and row.gold is not None]
+        occurring = {label for pair in TASKS[name].confusion(with_gold) for label in pair}
+        if strange := sorted(occurring - set(data[name])):
             yield f"{name}: the predictions have labels that the data do not have: {shown(strange)}"
 
 

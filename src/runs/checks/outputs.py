@@ -9,7 +9,7 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs import MemoryFileSystem, localfs
 
 from src.core.check_result import CheckResult
-from src.runs.checks.outcome import NotApplicableError, verdict
+from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok
 from src.runs.checks.subject import PATHS, STAGES, Entry, Subject
 from src.runs.experiments import DATA, LOCK
 
@@ -25,7 +25,7 @@ def files(subject: Subject) -> CheckResult:
     if not subject.in_workspace:
         outs = {path: out for path, out in outs.items() if path in PATHS}
     faults = list(_faults(subject, outs))
-    return verdict(
+    return red_flag_or_ok(
         [*lacking, *faults, *([TO_MEND] if faults else [])],
         f"{len(outs)} outs are there, each with the hash of {LOCK}",
         outs=len(outs),
@@ -46,7 +46,7 @@ def data(subject: Subject) -> CheckResult:
     subject.path(DATA)
     found = {dep.path: dep for dep in deps}
     faults = [f"the model was trained or evaluated on other data: {fault}" for fault in _faults(subject, found)]
-    return verdict(
+    return red_flag_or_ok(
         [*faults, *(["dvc repro trains it on these data"] if faults else [])],
         f"those that the model was trained and evaluated on ({found[DATA].md5[:7]})"
         if DATA in found

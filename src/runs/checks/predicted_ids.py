@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from src.core.check_result import CheckResult
 from src.core.records import Prediction
-from src.runs.checks.outcome import shown, verdict
+from src.runs.checks.reporting import red_flag_or_ok, shown
 from src.runs.checks.subject import Subject
 
 
@@ -13,7 +13,7 @@ def predictions(subject: Subject) -> CheckResult:
     """The predictions can be read, have no id twice, and cover the ids of each split."""
     rows = subject.read
     counts = {split: len(examples) for split, examples in subject.examples.items()}
-    return verdict(
+    return red_flag_or_ok(
         _faults(subject, rows),
         f"every id of {', '.join(f'{split} ({count})' for split, count in counts.items())} once per task",
         rows=len(rows),

@@ -11,10 +11,9 @@ from src.analysis import scores
 from src.core.check_result import CheckResult
 from src.core.files import read_json
 from src.core.user_errors import UserError
-from src.runs.checks.outcome import shown
+from src.runs.checks.reporting import shown
 from src.runs.checks.subject import Subject
 from src.runs.experiments import METRICS
-from src.tasks import TASKS
 
 LAST_DIGITS = 1e-9  # up to which another machine's arithmetic is to blame, and nobody's hand
 
@@ -25,9 +24,7 @@ def metrics(subject: Subject) -> CheckResult:
     if not isinstance(recorded, dict):
         raise UserError(f"{METRICS} holds no scores; dvc repro evaluate writes it")
     samples = subject.ran_with("evaluate.bootstrap_samples")
-    computed = {
-        task: scores.evaluate(TASKS[task], splits, samples) for task, splits in scores.by_task(subject.rows).items()
-    }
+    computed = scores.evaluate_tasks(subject.rows, samples)
     own = {task: found for task, found in recorded.items() if task != "baselines"}
     again, before = dict(_leaves(json.loads(json.dumps(computed)))), dict(_leaves(own))
     differing = {name for name in again.keys() | before.keys() if again.get(name) != before.get(name)}

@@ -12,21 +12,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from src.analysis.baselines import lexicon_canonical
-from src.analysis.combine import combined
 from src.core.check_result import CheckResult
 from src.core.files import read_json
 from src.core.records import Prediction
 from src.core.user_errors import UserError
-from src.runs.checks.outcome import NotApplicableError, shown, verdict
+from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok, shown
 from src.runs.checks.subject import Subject
 from src.runs.experiments import DATA, ENVIRONMENT
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from src.models.checkpoint import Checkpoint
-    from src.models.matcher import Matcher
 
 TOLERANCE = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-2}  # of scores, by precision: machines round differently
 ELSEWHERE = 1e-2  # where the run had another kind of device, or TF32, which keeps 10 bits
@@ -43,45 +39,29 @@ class _Environment(BaseModel):
 
 
 def model(subject: Subject) -> CheckResult:
-    """It loads, and so does the adapter that may lie beside it."""
-    from src.models.matcher import Matcher
-
+    """The model loads, and so does the adapter that may lie beside it."""
     loaded = subject.loaded
-    from src.training import lora  # with torch, which a run without its model does without
+    from src.training import lora  # with torch, which a run without its model does not need
 
     lora.kept(subject.model)
     size = sum(path.stat().st_size for path in subject.model.rglob("*") if path.is_file())
-    figures = {"tasks": list(loaded.labels), "bytes": size}
-    if isinstance(loaded, Matcher):
-        return CheckResult("ok", f"loads: {len(loaded.idioms)} canonical idioms, no weights", figures)
-    weights = loaded.model.num_parameters()
-    return CheckResult(
-        "ok",
-        f"loads: {type(loaded.model).__name__}, {'+'.join(loaded.labels)}, {weights:,} weights, {loaded.precision}",
-        figures | {"weights": weights, "precision": loaded.precision},
-    )
+    figures = {"tasks": list(loaded.labels), "bytes": size, "weights": loaded.weights, "precision": loaded.precision}
+    return CheckResult("ok", f"loads: {loaded.summary}", figures)
 
 
 def weights(subject: Subject) -> CheckResult:
     """No weight is NaN or infinite, those of an adapter beside the model included."""
-    from src.models.matcher import Matcher
-
-    if isinstance(subject.checkpoint, Matcher):
+    tensors = subject.checkpoint.tensors()
+    if not tensors:
         raise NotApplicableError("a model without weights")
     from src.training import lora
 
-    adapter = {f"adapter {name}": tensor for name, tensor in lora.kept(subject.model).items()}
-    tensors = len(subject.checkpoint.model.state_dict()) + len(adapter)
-    bad = _not_finite(_state(subject.checkpoint) | adapter)
-    faults = [f"NaN or infinite values in {len(bad)} of {tensors} tensors: {shown(bad)}"] if bad else []
-    return verdict(faults, f"all values of {tensors} tensors are numbers", tensors=tensors, not_finite=bad)
-
-
-def _state(loaded: Checkpoint | Matcher) -> dict[str, Tensor]:
-    """The tensors of a model; a matcher has none."""
-    from src.models.matcher import Matcher
-
-    return {} if isinstance(loaded, Matcher) else dict(loaded.model.state_dict())
+    tensors |= {f"adapter {name}": tensor for name, tensor in lora.kept(subject.model).items()}
+    bad = _not_finite(tensors)
+    faults = [f"NaN or infinite values in {len(bad)} of {len(tensors)} tensors: {shown(bad)}"] if bad else []
+    return red_flag_or_ok(
+        faults, f"all values of {len(tensors)} tensors are numbers", tensors=len(tensors), not_finite=bad
+    )
 
 
 def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -93,11 +73,11 @@ def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
 
 def reload(subject: Subject) -> CheckResult:
     """The model predicts what the run's predictions say, of the same sentences."""
-    if _not_finite(_state(subject.checkpoint)):
+    if _not_finite(subject.checkpoint.tensors()):
         raise NotApplicableError("see weights")
     written = {(row.split, row.task, row.id): row for row in subject.rows}
     elsewhere = _elsewhere(subject)
-    tolerance = ELSEWHERE if elsewhere else TOLERANCE[getattr(subject.checkpoint, "precision", "fp32")]
+    tolerance = ELSEWHERE if elsewhere else TOLERANCE[subject.checkpoint.precision]
     largest, compared, other_gold = 0.0, 0, False
     other: list[str] = []
     for row in _predicted(subject):
@@ -116,7 +96,7 @@ def reload(subject: Subject) -> CheckResult:
         faults.append(f"scores differ from those of the run's predictions by up to {largest:.2g}")
     if other:
         faults.append(f"{len(other)} of {compared} rows have another gold or prediction: {shown(other)}")
-    found = verdict(
+    found = red_flag_or_ok(
         [*faults, *(["model, data and predictions are not of one run: dvc repro"] if faults else [])],
         f"{compared} rows predicted again: scores differ by at most {largest:.2g}, no prediction differs",
     )
@@ -152,20 +132,21 @@ def _spelt(environment: _Environment) -> str:
 def _predicted(subject: Subject) -> Iterator[Prediction]:
     """Predicts as the stage evaluate does."""
     from src.models import hardware
-    from src.models.inference import predict, ready
+    from src.models.split_predictions import predict_splits
 
     loaded = subject.checkpoint
-    setup = hardware.prepare(subject.train_params)
-    ready(loaded, setup.device)
-    lexicon = subject.ran_with("evaluate.lexicon")
-    matched = (
-        lexicon_canonical(read_json(subject.path(DATA) / "idioms.json"), subject.train, subject.examples, [])
-        if lexicon != "none"
-        else {}
+    loaded.to(hardware.prepare(subject.train_params).device)
+    rule = subject.ran_with("evaluate.lexicon")
+    splits = predict_splits(
+        loaded,
+        subject.examples,
+        subject.ran_with("evaluate.batch_size"),
+        rule=rule,
+        idioms=[] if rule == "none" else read_json(subject.path(DATA) / "idioms.json"),
+        train=[] if rule == "none" else subject.train,
     )
-    for split, examples in subject.examples.items():
-        rows = predict(loaded, examples, subject.ran_with("evaluate.batch_size"))
-        yield from rows if lexicon == "none" else combined(lexicon, rows, matched[split])
+    for rows in splits.values():
+        yield from rows
 
 
 def _differences(row: Prediction, other: Prediction) -> Iterator[float]:

@@ -18,14 +18,14 @@ from src.analysis import grouping
 from src.core import config
 from src.core.config import TrainParams
 from src.core.files import read_yaml
-from src.core.records import Example, Prediction, read_examples, read_predictions
+from src.core.records import Example, Prediction, read_examples
 from src.core.user_errors import UserError
-from src.runs.checks.outcome import NotApplicableError
+from src.runs.checks.reporting import NotApplicableError
 from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
+from src.tasks.prediction_file import read_predictions
 
 if TYPE_CHECKING:
-    from src.models.checkpoint import Checkpoint
-    from src.models.matcher import Matcher
+    from src.models.interface import Model
 
 PATHS = (LOCK, PARAMS, DATA, MODEL, METRICS, PREDICTIONS, HEALTH, ENVIRONMENT)  # of a run
 STAGES = ("prepare", "hpo", "train", "evaluate")
@@ -147,7 +147,7 @@ class Subject:
             raise NotApplicableError("see predictions") from error
 
     @property
-    def loaded(self) -> Checkpoint | Matcher:
+    def loaded(self) -> Model:
         """The model.
 
         Raises:
@@ -159,7 +159,7 @@ class Subject:
         return self._loaded
 
     @cached_property
-    def _loaded(self) -> Checkpoint | Matcher | UserError:
+    def _loaded(self) -> Model | UserError:
         """The model, or why it cannot be loaded: each check that asks would try again."""
         if not self.model.is_dir():
             raise NotApplicableError("the model is not there")
@@ -175,7 +175,7 @@ class Subject:
             return error
 
     @property
-    def checkpoint(self) -> Checkpoint | Matcher:
+    def checkpoint(self) -> Model:
         """The model.
 
         Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.core.check_result import CheckResult
 from src.runs import experiments
-from src.runs.checks.outcome import NotApplicableError
+from src.runs.checks.reporting import NotApplicableError
 from src.runs.checks.subject import Subject
 from src.runs.experiments import NoExperimentsError
 

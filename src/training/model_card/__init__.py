@@ -17,7 +17,6 @@ from src.tasks import TASKS
 
 FILE = constants.REPOCARD_NAME
 TEMPLATE = Path(__file__).with_name("card.md.j2")
-PIPELINES = {"cls": "text-classification", "span": "token-classification", "evidence": "question-answering"}
 UNTESTED = "Training has not seen the test data; `python -m src.tools.card` puts the scores on them here."
 
 
@@ -52,7 +51,7 @@ def create(
         language=corpus["language"],
         base_model=base_model,
         library_name="transformers" if plain else None,
-        pipeline_tag=PIPELINES[tasks[0].name] if plain else None,
+        pipeline_tag=tasks[0].pipeline if plain else None,
         tags=list(dict.fromkeys([*labels, parameters["mode"], corpus["name"]])),
         datasets=[corpus["hub"]] if corpus["revision"] else None,  # else its hub is a folder
         eval_results=[
@@ -87,7 +86,7 @@ def _file(path: Path) -> dict[str, Any]:
 def result(task: str, corpus: str, split: str, metric: str, value: float, name: str | None = None) -> EvalResult:
     """Makes an entry of the card's model-index; name: what is to be told of the metric beside its value."""
     return EvalResult(
-        task_type=PIPELINES[task],
+        task_type=TASKS[task].pipeline,
         task_name=task,
         dataset_type=corpus,
         dataset_name=corpus,

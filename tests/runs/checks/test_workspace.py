@@ -14,7 +14,7 @@ import pytest
 from src.core.check_result import CheckResult
 from src.core.user_errors import UserError
 from src.runs.checks import workspace
-from src.runs.checks.outcome import NotApplicableError
+from src.runs.checks.reporting import NotApplicableError
 from src.runs.checks.subject import Subject
 from src.runs.checks.workspace import disk, queue, stages
 from tests.project import sh
