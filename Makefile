@@ -23,10 +23,10 @@ lint: .venv/installed-dev ## ruff, mypy, import-linter
 	lint-imports
 
 docs: .venv/installed-dev ## build the site of docs/ into site/
-	python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
 
 docs-serve: .venv/installed-dev ## show the site in a browser while you write
-	python -m mkdocs serve
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs serve
 
 drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> CREDENTIALS=<file>
 	@python -m src.tools.drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \

@@ -258,24 +258,24 @@ def files() -> str:
     pipeline = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
     rows = []
     for name, stage in pipeline["stages"].items():
-        outs = [out if isinstance(out, str) else next(iter(out)) for out in stage["outs"]]
-        git = [path for path, out in zip(outs, stage["outs"], strict=True) if not isinstance(out, str)]
+        git = [path for out in stage.get("metrics", []) for path in out]  # with `cache: false`
+        outs = [*stage["outs"], *git]
         data = [path for path in stage["deps"] if not path.startswith("src/")]
         keys = [key if isinstance(key, str) else next(iter(key)) for key in stage["params"]]
         rows.append(
-            [f"`{name}`", stage["desc"], _codes(data), _codes(keys), _codes(f"{path} (in Git)" if path in git else path for path in outs)]
+            [f"`{name}`", stage["desc"], _codes(data), _codes(keys), _codes(outs, git)]
         )  # fmt: skip
     return (
         "# Files\n\nThe stages of dvc.yaml. A stage runs again if one of its inputs, parameters or source files "
         "changes. Outputs are kept by DVC; those marked *in Git* are committed with the code.\n\n"
         + _table(["stage", "purpose", "reads", "parameters", "writes"], rows)
-        + "\n`dvc metrics show` reads " + ", ".join(f"`{path}`" for path in pipeline["metrics"]) + ".\n\n"
+        + "\nFiles that no stage reads or writes, or that a person writes:\n\n"
         + _table(["file or folder", "holds"], [[f"`{path}`", text] for path, text in OTHER_FILES.items()])
     )  # fmt: skip
 
 
-def _codes(paths: Any) -> str:
-    return "<br>".join(f"`{path}`".replace(" (in Git)`", "` *in Git*") for path in paths)
+def _codes(paths: Sequence[str], git: Sequence[str] = ()) -> str:
+    return "<br>".join(f"`{path}`{' *in Git*' if path in git else ''}" for path in paths)
 
 
 def tools() -> str:
