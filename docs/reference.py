@@ -40,21 +40,21 @@ METRICS = {
         "precision_LABEL": "Share of the rows predicted as the label that have it.",
         "recall_LABEL": "Share of the rows with the label that are predicted as it.",
         "auroc": "Area under the ROC curve of the second label. Two labels only.",
-        "ece": "Expected calibration error: mean difference between the probability of the predicted label and the share "
-        "of correct rows, over bins of equal width (Guo et al. 2017).",
+        "ece": "Expected calibration error: mean difference between the probability of the predicted label and the "
+        "share of correct rows, over bins of equal width (Guo et al. 2017).",
     },
     "span": {
         "span_f1": "**Primary.** F1 of exact spans: start, end and kind must be equal (seqeval, strict IOB2, micro).",
         "span_precision": "Share of the predicted spans that are exact.",
         "span_recall": "Share of the gold spans that are predicted exactly.",
         "span_f1_lenient": "F1 as conlleval computes it. It accepts a span that starts with an I- tag.",
-        "token_accuracy": "Share of the words with the correct tag. Words outside spans count, so it is high for a model "
-        "that predicts nothing.",
+        "token_accuracy": "Share of the words with the correct tag. Words outside spans count, so it is high for a "
+        "model that predicts nothing.",
     },
     "evidence": {
         "evidence_em": "Share of the rows whose answer equals a gold answer after SQuAD's normalisation.",
-        "evidence_f1": "**Primary.** F1 of the words that the answer shares with the nearest gold answer (SQuAD v2). Rows "
-        "without texts are scored over characters.",
+        "evidence_f1": "**Primary.** F1 of the words that the answer shares with the nearest gold answer (SQuAD v2). "
+        "Rows without texts are scored over characters.",
         "evidence_em_has_answer": "`evidence_em` of the rows that have an answer.",
         "evidence_f1_has_answer": "`evidence_f1` of the rows that have an answer.",
         "evidence_em_no_answer": "`evidence_em` of the rows that have no answer.",
@@ -199,7 +199,11 @@ def _attributes(model: Any, schema: Any, root: Any) -> str:
     rows = [
         [
             f"`{name}`",
-            f"`{_yaml(field['default'])}`" if "default" in field else "" if name in schema.get("required", []) else "empty",
+            f"`{_yaml(field['default'])}`"
+            if "default" in field
+            else ""
+            if name in schema.get("required", [])
+            else "empty",
             _escaped(_legal(field, root)),
             _escaped(field.get("description") or described.get(name, "")),
         ]
@@ -224,15 +228,19 @@ def metrics() -> str:
     for task, names in reported().items():
         missing, stale = names - set(METRICS[task]), set(METRICS[task]) - names
         if missing or stale:
-            raise ValueError(f"docs/reference.py, METRICS: {task} lacks {sorted(missing)}, has too many {sorted(stale)}")
-        parts.append(f"## {task}\n\n" + _table(["metric", "meaning"], [[f"`{n}`", m] for n, m in METRICS[task].items()]))
+            raise ValueError(
+                f"docs/reference.py, METRICS: {task} lacks {sorted(missing)}, has too many {sorted(stale)}"
+            )
+        parts.append(
+            f"## {task}\n\n" + _table(["metric", "meaning"], [[f"`{n}`", m] for n, m in METRICS[task].items()])
+        )
     parts.append(
         "## Beside every primary metric\n\n"
         "| name | meaning |\n|---|---|\n"
         "| `<metric>_interval` | Ends of the 95 % interval: percentile bootstrap over rows. |\n"
         "| `gap_absolute` | Score on test (seen groups) minus score on unseen (held-out groups). |\n"
         "| `gap_percent` | `gap_absolute` in percent of the score on test. |\n"
-        "| `best.primary` | Validation score of the epoch that is kept. Several tasks: the mean of their primary metrics. |\n"
+        "| `best.primary` | Validation score of the epoch that is kept; of several tasks, their mean. |\n"
     )
     return "\n".join(parts)
 
@@ -323,7 +331,10 @@ def _caught(module: Any) -> argparse.ArgumentParser:
 def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
     """The commands of a tool that has several, such as `corpus new` and `corpus check`."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    return groups[0].choices if groups else {}
+    commands = groups[0].choices if groups else {}
+    for name, command in commands.items():
+        command.prog = f"{parser.prog} {name}"
+    return commands
 
 
 def _call(tool: str, arguments: Sequence[str]) -> None:

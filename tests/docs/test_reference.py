@@ -27,7 +27,6 @@ def test_the_page_of_parameters_has_every_key_with_its_value_its_limits_and_its_
         assert f"| `{key}` |" in page or f"## {key}\n" in page, key
     (row,) = (line for line in page.splitlines() if line.startswith("| `train.stride` |"))
     assert "| `32` | whole number, at least 0 | evidence: " in row
-    assert all(row.rstrip(" |").split(" | ")[3:] for row in page.splitlines() if row.startswith("| `train."))
 
 
 def test_the_page_of_a_corpus_has_every_key() -> None:
@@ -55,4 +54,4 @@ def test_the_page_of_tools_has_the_help_of_every_tool_and_of_its_commands() -> N
     page = reference.tools()
     tools = [path.stem for path in (ROOT / "src/tools").glob("*.py") if path.stem != "__init__"]
     assert all(f"\n## {tool}\n\n```text\nusage: python -m src {tool} " in page for tool in tools)
-    assert "usage: python -m src corpus new" in page.replace("usage: corpus new", "usage: python -m src corpus new")
+    assert "\nusage: python -m src corpus new " in page
