@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
+
 Lines = Sequence[Sequence[str]]  # of cells, spelt as the style wants
 
 _LATEX = {
@@ -20,9 +22,9 @@ _LATEX = {
 
 
 class Style(NamedTuple):
-    """How a form of table spells what goes into a cell, and how it is laid out."""
+    """How a form of table spells what goes into a cell, and how tabulate lays it out."""
 
-    layout: Callable[[Lines], str]  # the first line holds the headings
+    layout: TableFormat
     escape: Callable[[str], str]
     plus_minus: str
     best: Callable[[str, str], str]  # of a mean and what follows it
@@ -30,44 +32,45 @@ class Style(NamedTuple):
 
     def table(self, headings: Sequence[str], lines: Lines) -> str:
         """Renders a table; headings as they are, cells spelt in this style already."""
-        return self.layout([[self.escape(heading) for heading in headings], *lines])
+        rows = [list(map(self.escape, headings)), *lines]
+        heading, *rest = [[" ".join(cell.split()) for cell in row] for row in rows]  # a name may have a line break
+        return tabulate(  # tabulate would make a column of `headers` wider than its widest cell
+            [heading, SEPARATING_LINE, *rest], tablefmt=self.layout, disable_numparse=True
+        )
 
 
-def _text(lines: Lines) -> str:
-    lines = [[" ".join(cell.split()) for cell in line] for line in lines]  # a name may have a line break
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    heading, *rest = lines
-    lines = [heading, ["-" * width for width in widths], *rest]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+def _layout(rule: Line, row: DataRow, above: Any = None, below: Line | None = None, padding: int = 0) -> TableFormat:
+    return TableFormat(above, rule, None, below, row, row, padding, None)
 
 
-def _markdown(lines: Lines) -> str:
-    heading, *rest = lines
-    return "\n".join(f"| {' | '.join(line)} |" for line in [heading, ["---"] * len(heading), *rest])
+def _tabular(widths: Sequence[int], alignments: Sequence[str]) -> str:
+    return rf"\begin{{tabular}}{{{'l' * len(widths)}}}" "\n" r"\toprule"
 
 
-def _latex(lines: Lines) -> str:
-    r"""Uses the rules of the package booktabs (`\usepackage{booktabs}`)."""
-    heading, *rest = [rf"{' & '.join(line)} \\" for line in lines]
-    columns = "l" * len(lines[0])
-    begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
-    return "\n".join([begin, r"\toprule", heading, r"\midrule", *rest, r"\bottomrule", end])
+_TEXT = _layout(Line("", "-", "  ", ""), DataRow("", "  ", ""))
+_MARKDOWN = _layout(Line("|", "-", "|", "|"), DataRow("|", "|", "|"), padding=1)
+_BOOKTABS = _layout(  # tabulate's own latex_booktabs escapes all cells, so that none could be bold
+    Line(r"\midrule", "", "", ""),
+    DataRow("", " & ", r" \\"),
+    above=_tabular,
+    below=Line(r"\bottomrule" "\n" r"\end{tabular}", "", "", ""),
+)
 
 
 def _in_markdown(text: str) -> str:
     return re.sub(r"([\\|*<`])", r"\\\1", text)
 
 
-TEXT = Style(_text, str, "±", lambda mean, rest: f"{mean}{rest} *", str)
+TEXT = Style(_TEXT, str, "±", lambda mean, rest: f"{mean}{rest} *", str)
 MARKDOWN = Style(
-    _markdown,
+    _MARKDOWN,
     _in_markdown,
     "±",
     lambda mean, rest: f"**{mean}**{rest}",
     lambda line: f"\n{_in_markdown(line)}",
 )
 LATEX = Style(
-    _latex,
+    _BOOKTABS,
     lambda text: "".join(_LATEX.get(character, character) for character in text),
     r"$\pm$",
     lambda mean, rest: rf"\textbf{{{mean}}}{rest}",

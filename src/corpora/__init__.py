@@ -1,6 +1,6 @@
 """Corpora: a folder data/raw/<corpus> with a corpus.yaml and data files becomes checked, split Examples.
 
-A new corpus is a new folder; only a new format needs code here, one file and one row of READERS.
+A new corpus is a new folder; only a new format needs code: one file in readers/, one row of READERS, one row of READS.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from src.core.user_errors import UserError, unknown_name
+from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import criteria, csv, hub, idioms, jsonl, squad
 from src.corpora.rows import Entry, Found, Row
@@ -40,7 +40,7 @@ def read(folder: Path, corpus: Corpus) -> Iterator[Row]:
     """Yields all rows of a corpus, in the order of its files.
 
     Raises:
-        UserError: unknown reader, a data file that is not there, or the first row that is refused.
+        UserError: a data file that is not there, or the first row that is refused.
     """
     for found in try_read(folder, corpus):
         if isinstance(found, UserError):
@@ -52,9 +52,9 @@ def try_read(folder: Path, corpus: Corpus) -> Iterator[Found]:
     """Yields all rows of a corpus, in the order of its files, and what is wrong with those that are refused.
 
     Raises:
-        UserError: unknown reader, a data file that is not there or cannot be read.
+        UserError: a data file that is not there or cannot be read.
     """
-    reader = _reader(corpus)
+    reader = READERS[corpus.reader]
     for name in corpus.files:
         if corpus.hub is None and not (folder / name).is_file():
             raise UserError(f"corpus '{folder.name}' has no file {folder / name}; to fetch it: {corpus.fetch}")
@@ -70,9 +70,9 @@ def stream(path: Path, corpus: Corpus, *, targets: bool = False) -> Iterator[Fou
     as its split. So has a row whose label corpus.yaml drops.
 
     Raises:
-        UserError: unknown reader, one that reads no file, no such file, or one that cannot be read.
+        UserError: a reader that reads no file, no such file, or one that cannot be read.
     """
-    reader = _reader(corpus)
+    reader = READERS[corpus.reader]
     if corpus.hub is not None:
         raise UserError(f"{path}: reader hub reads no file; name the same columns under reader csv or jsonl")
     if not path.is_file():
@@ -82,12 +82,6 @@ def stream(path: Path, corpus: Corpus, *, targets: bool = False) -> Iterator[Fou
             yield replace(found, example=replace(found.example, label=None))
         else:
             yield found if isinstance(found, UserError) else _named(found, corpus, path.name)
-
-
-def _reader(corpus: Corpus) -> Reader:
-    if corpus.reader not in READERS:
-        raise unknown_name("reader", corpus.reader, READERS)
-    return READERS[corpus.reader]
 
 
 def _named(row: Row, corpus: Corpus, file: str) -> Row:

@@ -13,7 +13,15 @@ from src.tasks import TASKS
 
 FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
 
-TABLES = ("csv", "jsonl", "hub")  # the readers whose columns corpus.yaml names; those of other formats are fixed
+READS = {  # reader: the keys that it reads and that not every corpus may have
+    "criteria": (),
+    "csv": ("columns", "delimiter", "quoting", "encoding"),
+    "hub": ("columns", "hub", "config", "revision"),
+    "idioms": (),
+    "jsonl": ("columns", "encoding"),
+    "squad": (),
+}
+TABLES = [reader for reader, keys in READS.items() if "columns" in keys]  # columns of the other formats are fixed
 
 
 class Columns(Section):
@@ -76,7 +84,7 @@ class Corpus(Section):
     """The keys of a corpus.yaml.
 
     Attributes:
-        reader: a name in READERS.
+        reader: a name in READERS; a key that the reader does not read is an error, see READS.
         files: data files, relative to the folder of the corpus; of the hub: splits of the data set.
         hub, config, revision: reader hub: what `datasets.load_dataset` is asked for; an id, which needs a revision, or
             a folder.
@@ -151,12 +159,18 @@ class Corpus(Section):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        if (self.reader == "hub") != (self.hub is not None):
-            raise ValueError("reader: hub and the key hub, the id of a data set, need one another")
+        if self.reader not in READS:
+            raise ValueError(str(unknown_name("reader", self.reader, READS)))
+        reads = READS[self.reader]
+        for key in sorted({key for keys in READS.values() for key in keys} & self.model_fields_set - set(reads)):
+            raise ValueError(
+                f"{key}: reader {self.reader} does not read this key; remove it. The reader reads the keys of every "
+                f"corpus and {', '.join(reads) or 'no other key'}"
+            )
+        if self.reader == "hub" and self.hub is None:
+            raise ValueError("hub is missing: reader hub must know the id or the folder of a data set")
         if self.reader in TABLES and self.columns.text is None:
             raise ValueError(f"columns.text is missing: reader {self.reader} must know which column the text is in")
-        if self.reader not in TABLES and self.columns.named:
-            raise ValueError(f"columns: reader {self.reader} has columns of its own; drop the key")
         if self.reader == "criteria" and self.inseparable != "text_pair":
             raise ValueError("inseparable: reader criteria needs text_pair, else rows of one post go to several splits")
         for one, other in (("tokens", "tags"), ("start", "end")):

@@ -11,10 +11,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from charset_normalizer import from_bytes
+
 from src.core.user_errors import UserError
 from src.corpora.readers import criteria, idioms
 
-ENCODINGS = ("utf-8", "cp1255", "cp1252")  # the first that fits; cp1255 is what old Hebrew files are in
+ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-8", "cp1252")  # and cp1255, which old Hebrew files are in
 DELIMITERS = (",", "\t", ";", "|")
 NAMES = {
     "id": ("id", "uid", "guid", "example_id", "sentence_id", "text_id"),
@@ -71,22 +73,27 @@ def doubt(guessed: Mapping[str, Any]) -> str | None:
 
 
 def _decoded(path: Path) -> tuple[str, str]:
+    """The encoding and the text; charset-normalizer often takes a short table in cp1255 for cp1252."""
     data = path.read_bytes()
-    encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ENCODINGS
-    for encoding in encodings:
+    likeliest = from_bytes(data, cp_isolation=[*ENCODINGS]).best()
+    encodings = [likeliest.encoding.replace("_", "-")] if likeliest else []
+    for encoding in [*encodings, "utf-8", "cp1252"] if b"\0" not in data else encodings:
         try:
             text = data.decode(encoding).removeprefix("\ufeff")
+            return ("cp1255", data.decode("cp1255")) if encoding == "cp1252" and _is_hebrew(data) else (encoding, text)
         except UnicodeDecodeError:
             continue
-        if encoding != "cp1255" or _has_hebrew_words(text):
-            return encoding, text
-    raise UserError(f"{path} is in none of the encodings {', '.join(encodings)}; save the file as UTF-8")
+    raise UserError(f"{path} is in none of the encodings {', '.join(ENCODINGS)}, cp1255; save the file as UTF-8")
 
 
-def _has_hebrew_words(text: str) -> bool:
-    """Whether most letters beyond ASCII are Hebrew ones side by side; a Western é, read as cp1255, is a lone yod."""
+def _is_hebrew(data: bytes) -> bool:
+    """Whether most letters beyond ASCII, read as cp1255, are in Hebrew words of three letters or more.
+
+    Accented Western letters become Hebrew ones, too, but three rarely stand side by side: "ção" has two.
+    """
+    text = data.decode("cp1255", "replace")
     beyond = sum(character.isalpha() and not character.isascii() for character in text)
-    return 2 * sum(map(len, re.findall(r"(?:[א-ת][\u05b0-\u05c2]*){2,}", text))) > beyond
+    return 2 * sum(map(len, re.findall(r"(?:[א-ת][\u05b0-\u05c2]*){3,}", text))) > beyond
 
 
 def _encoding(name: str) -> dict[str, str]:
@@ -134,7 +141,10 @@ def _parsed(text: str, delimiter: str, quoting: bool) -> list[list[str]]:
 
 
 def _form(path: Path, text: str) -> tuple[str, bool]:
-    """The delimiter and the quoting with which most rows have as many cells as the header."""
+    """The delimiter and the quoting with which most rows have as many cells as the header.
+
+    csv.Sniffer takes the comma for the delimiter of BABE, which has semicolons, and never finds that quotes are text.
+    """
     best: tuple[float, int, str, bool] | None = None
     for delimiter in DELIMITERS:
         for quoting in (True, False):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
-from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
 from src.core.records import Example
 from src.core.user_errors import UserError, is_out_of_memory
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 Output = TypeVar("Output")
 
 TOO_LARGE = "memory ran out with one row at a time; lower train.max_length, or choose a smaller model"
-SORTED = 8  # batches of rows, drawn at random, that are sorted by length: with more, batches are less of a mixture
 
 
 @dataclass(frozen=True)
@@ -75,21 +73,6 @@ class Collator:
 
 def _stacked(targets: list[torch.Tensor]) -> torch.Tensor:
     return pad_sequence(targets, batch_first=True, padding_value=IGNORED) if targets[0].dim() else torch.stack(targets)
-
-
-class LikeLengths(LengthGroupedSampler):
-    """Gives inputs so that each batch is of like lengths, and batches follow one another at random.
-
-    That of transformers sorts up to 50 batches at once and gives them from long to short: steps in a row then say the
-    same, and an epoch ends with what is short. `tiny` loses points of F1 by it (benchmarks/README.md).
-    """
-
-    def __iter__(self) -> Iterator[int]:
-        rows = get_length_grouped_indices(self.lengths, self.batch_size, SORTED, self.generator)
-        whole = len(rows) // self.batch_size
-        batches = [rows[i * self.batch_size : (i + 1) * self.batch_size] for i in range(whole)]
-        order = torch.randperm(whole, generator=self.generator).tolist()
-        return iter([row for i in order for row in batches[i]] + rows[whole * self.batch_size :])
 
 
 def longest_first(

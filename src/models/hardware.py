@@ -110,7 +110,8 @@ def precision(params: TrainParams, model: PreTrainedModel) -> str:
 
 
 def _has_fast_bf16() -> bool:
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("amx_tile", "avx512_bf16"))
 
 
 def dtype(precision: str, on: torch.device) -> torch.dtype:

@@ -36,9 +36,8 @@ def predicting(checkpoint: Checkpoint) -> Iterator[PreTrainedModel]:
             yield cast
     finally:
         model.train(was_training)
-        if cast is not model:  # methods that accelerate has put on it; they refer to it, and so would keep it
-            for name in ("forward", "_original_forward"):
-                vars(cast).pop(name, None)
+        if cast is not model:
+            vars(cast).clear()  # accelerate has put methods on it that refer to it, and so would keep its weights
 
 
 def run(checkpoint: Checkpoint, encoded: Encoded, batch_size: int) -> Logits:

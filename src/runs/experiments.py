@@ -8,23 +8,19 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-from dvc.repo.experiments.collect import collect_rev, collect_successful
-from dvc.scm import resolve_rev
-from dvc_data.index import DataIndexDirError
-from scmrepo.exceptions import SCMError
+from dvc.api import DVCFileSystem
 
 from src.analysis import grouping
 from src.analysis.grouping import Run
 from src.core.files import read_yaml
 from src.core.user_errors import UserError, unknown_name
+from src.runs.dvc_internals import DVC_ERRORS, Repo, collect_rev, collect_successful, log_of, queued, resolve_rev
 
 PARAMS = "params.yaml"
 LOCK = "dvc.lock"
@@ -75,7 +71,7 @@ def experiments(rev: str) -> tuple[list[Experiment], Mapping[str, Any]]:
             results = [_result(found) for found in collect_successful(repo, [commit])[commit]]
             elsewhere = {} if tasks or results else repo.experiments.ls(all_commits=True)
             baseline = _params(collect_rev(repo, commit))
-    except (DvcException, SCMError, OSError) as error:
+    except DVC_ERRORS as error:
         raise UserError(f"DVC cannot list experiments: {error}") from error
     if not (tasks or results):
         commits = ", ".join(f"{commit[:7]} ({len(names)})" for commit, names in elsewhere.items())
@@ -89,25 +85,13 @@ def experiments(rev: str) -> tuple[list[Experiment], Mapping[str, Any]]:
 
 
 def _tasks(repo: Repo, commit: str) -> list[Experiment]:
-    """Lists the tasks of the queue, which are forgotten by `dvc queue remove`; those that ended have no scores here.
-
-    `Repo.experiments.show` is not asked: it reads the folders of running experiments, and when a worker removes one at
-    that moment, it fails or (seen in DVC 3.67.1) waits for ever.
-    """
-    queue = repo.experiments.celery_queue
-    found: dict[str, Experiment] = {}  # in the order of a task's life: one that moves on meanwhile is seen twice
-    for state, entries in (
-        ("queued", queue.iter_queued()),
-        ("running", queue.iter_active()),
-        ("failed", (done.entry for done in queue.iter_failed())),
-        ("success", (done.entry for done in queue.iter_success())),
-    ):
-        for entry in entries:
-            if entry.baseline_rev == commit:
-                task = Run(entry.name or entry.stash_rev[:7], _params(collect_rev(repo, entry.stash_rev)))
-                process = queue.proc.get(entry.stash_rev)
-                found[entry.stash_rev] = Experiment(state, task, Path(process.stdout) if process else None)
-    return list(found.values())
+    """Lists the tasks of the queue, which are forgotten by `dvc queue remove`; those that ended have no scores here."""
+    tasks: dict[str, Experiment] = {}
+    for state, entry in queued(repo):  # a task that moves on meanwhile comes twice; its later state counts
+        if entry.baseline_rev == commit:
+            run = Run(entry.name or entry.stash_rev[:7], _params(collect_rev(repo, entry.stash_rev)))
+            tasks[entry.stash_rev] = Experiment(state, run, log_of(repo, entry))
+    return list(tasks.values())
 
 
 def _result(found: Any) -> Experiment:
@@ -246,7 +230,7 @@ def changes() -> dict[str, set[str]]:
                 stage: {path for found in what if isinstance(found, dict) for paths in found.values() for path in paths}
                 for stage, what in repo.status().items()
             }
-    except (DvcException, SCMError, OSError) as error:
+    except DVC_ERRORS as error:
         raise UserError(f"DVC cannot say whether the results are up to date: {error}") from error
 
 
@@ -258,7 +242,7 @@ def check_here() -> None:
     """
     try:
         root = Path(Repo.find_root())
-    except (DvcException, OSError) as error:
+    except DVC_ERRORS as error:
         raise UserError(f"DVC cannot find the project: {error}") from error
     if not root.samefile(Path()):
         raise UserError(f"this is a folder inside of the project; run the command in {root}")
@@ -275,9 +259,9 @@ def commit_of(name: str) -> str:
             known = [found for names in repo.experiments.ls(all_commits=True).values() for found, _ in names]
             try:
                 return str(resolve_rev(repo.scm, name))
-            except (DvcException, SCMError) as error:
+            except DVC_ERRORS as error:
                 raise unknown_name("experiment or revision", name, [*known, "a revision of Git"]) from error
-    except (DvcException, SCMError, OSError) as error:
+    except DVC_ERRORS as error:
         raise UserError(f"DVC cannot look up experiments: {error}") from error
 
 
@@ -290,7 +274,7 @@ def cache_folder() -> Path:
     try:
         with Repo() as repo:
             return Path(repo.cache.local.path)
-    except (DvcException, SCMError, OSError) as error:
+    except DVC_ERRORS as error:
         raise UserError(f"DVC cannot say where its cache is: {error}") from error
 
 
@@ -304,12 +288,12 @@ def fetched(commit: str, *paths: str) -> Iterator[Path]:
     path = ""
     with TemporaryDirectory() as folder:
         try:
-            with Repo() as repo, repo.switch(commit):
-                for path in filter(repo.dvcfs.exists, paths):
+            with closing(DVCFileSystem(rev=commit)) as files:
+                for path in filter(files.exists, paths):
                     copy = Path(folder) / path
                     copy.parent.mkdir(parents=True, exist_ok=True)
-                    repo.dvcfs.get(path, str(copy), recursive=True)
-        except (DvcException, DataIndexDirError, SCMError, OSError) as error:
+                    files.get(path, str(copy), recursive=True)
+        except DVC_ERRORS as error:
             raise UserError(
                 f"{path} of {commit[:7]} is not in Git, the cache or the remote: {error}. Where it was made: dvc push, "
                 "or of an experiment dvc exp push <git remote> <name>; here then: dvc fetch, or dvc exp pull <git "

@@ -19,15 +19,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from dvc.config import Config, ConfigError
-from dvc.exceptions import NotDvcRepoError
-from dvc.repo import Repo
 from dvc_gdrive import GDriveFileSystem
 from pydrive2.files import ApiRequestError
 
 from src.core.command import run
 from src.core.files import read_json
 from src.core.user_errors import UserError
+from src.runs.dvc_internals import ConfigError, NotDvcRepoError, configuration
 
 TIMEOUT = 180  # seconds: without a byte from Google, and until a person has signed in
 
@@ -63,7 +61,7 @@ def main() -> None:
             f"FOLDER='{arguments.folder}' is no id: give the last part of the folder's address, FOLDER=<id>"
         )
     try:
-        config = Config(Repo.find_dvc_dir())
+        config = configuration()
     except (ConfigError, NotDvcRepoError) as error:
         raise UserError(f"{error}; run this in the project's folder") from error
     credentials, account = _credentials(arguments, Path(config.dvc_dir))

@@ -165,11 +165,14 @@ def _corpus(arguments: argparse.Namespace, model: Model) -> Corpus:
         )
     suffix = arguments.file.suffix.lower()
     described = dict.fromkeys(("description", "language", "licence", "fetch"), "")
+    layout = {  # of a table; a reader that reads no such key refuses it
+        "delimiter": "\t" if suffix == ".tsv" and arguments.delimiter is None else arguments.delimiter,
+        "quoting": False if arguments.no_quotes else None,
+    }
     keys = {
         "reader": "jsonl" if suffix in (".jsonl", ".ndjson") else "csv",
         "files": ["file"],
-        "delimiter": ("\t" if suffix == ".tsv" else ",") if arguments.delimiter is None else arguments.delimiter,
-        "quoting": not arguments.no_quotes,
+        **{key: value for key, value in layout.items() if value is not None},
         "encoding": arguments.encoding,
         "columns": {"text": "text", **named},
         "labels": labels,

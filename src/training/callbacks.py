@@ -1,4 +1,4 @@
-"""Trainer callbacks: what is logged to DVCLive, what is shown on the screen, and when training has learnt enough."""
+"""Trainer callbacks: what is logged to DVCLive, and what is shown on the screen."""
 
 from pathlib import Path
 from typing import Any
@@ -66,22 +66,3 @@ class Progress(ProgressCallback):
     ) -> None:
         if logs and "eval_primary" in logs and self.training_bar is not None:
             self.training_bar.write(f"epoch {state.epoch:g}: validation score {logs['eval_primary']:.4f}")
-
-
-class EarlyStopping(TrainerCallback):
-    """Stops when so many epochs have brought no better score; reads the history, so that a resumed run knows it all.
-
-    transformers' own EarlyStoppingCallback counts from nought again when a run is resumed.
-    """
-
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.is_over(state):
-            control.should_training_stop = True
-
-    def is_over(self, state: TrainerState) -> bool:
-        """Says whether the last epochs brought nothing."""
-        scores = [entry["eval_primary"] for entry in state.log_history if "eval_primary" in entry]
-        return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience

@@ -11,9 +11,15 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainerState, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    ProgressCallback,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.integrations import get_available_reporting_integrations
-from transformers.trainer import TRAINER_STATE_NAME
 
 from src.core.config import TrainParams
 from src.core.records import Example
@@ -24,8 +30,9 @@ from src.models.checkpoint import Checkpoint
 from src.models.interface import Model
 from src.tasks.loss import IGNORED
 from src.training import dropout, resume_state, trimmed_embeddings
-from src.training.callbacks import EarlyStopping, Progress
+from src.training.callbacks import Progress
 from src.training.trainer import TasksTrainer
+from src.training.transformers_internals import TRAINER_STATE_NAME
 
 OURS = (  # or without effect
     "eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from", "tf32", "full_determinism",
@@ -85,7 +92,7 @@ def fit(
     arguments = _arguments(params, checkpoint.precision, learning_rate, seed, state_folder)
     hardware.prepare(params)  # after transformers, which sets what its arguments ask for
     rows = features(checkpoint, train)
-    stopping = EarlyStopping(params.early_stopping_patience) if params.early_stopping_patience else None
+    patience = params.early_stopping_patience
     trainer = TasksTrainer(
         checkpoint,
         validation,
@@ -97,7 +104,7 @@ def fit(
         eval_dataset=features(checkpoint, validation),
         data_collator=Collator(checkpoint.tokenizer, list(checkpoint.labels)),
         processing_class=checkpoint.tokenizer,
-        callbacks=[*callbacks, *([stopping] if stopping else [])],
+        callbacks=[*callbacks, *([EarlyStoppingCallback(patience)] if patience else [])],
     )
     progress = Progress()
     if arguments.disable_tqdm:
@@ -106,8 +113,10 @@ def fit(
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(progress)
     last = resume_state.last(state_folder) if state_folder else None
-    if last and stopping and stopping.is_over(before := TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))):
-        arguments.num_train_epochs = before.epoch  # it was killed between its last epoch and its end
+    if last:
+        before = TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))
+        if before.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
+            arguments.num_train_epochs = before.epoch  # killed between its last epoch and its end: no further epoch
     alike = arguments.optim in trimmed_embeddings.ELEMENTWISE
     try:
         with (
@@ -207,6 +216,7 @@ def _arguments(
         "save_strategy": "epoch" if folder else "no",
         "save_total_limit": 1,
         "load_best_model_at_end": folder is not None,
+        "restore_callback_states_from_checkpoint": True,  # patience counts over a resumed run
         "metric_for_best_model": "primary",
         "greater_is_better": True,
     }

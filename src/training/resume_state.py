@@ -14,8 +14,6 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from transformers import TrainerState
-from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
-from transformers.trainer_pt_utils import safe_globals
 from transformers.utils import SAFE_WEIGHTS_NAME
 
 from src.core.config import Params, TrainParams
@@ -23,6 +21,7 @@ from src.core.files import digest
 from src.models import hardware
 from src.models.checkpoint import Checkpoint
 from src.models.encoders import Encoder
+from src.training.transformers_internals import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME, safe_globals
 
 SRC = Path(__file__).parents[1]
 FOLDERS = ("core", "models", "tasks", "text", "training")

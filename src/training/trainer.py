@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import Trainer
 
 from src.core.config import TrainParams
 from src.core.user_errors import UserError, is_out_of_memory
 from src.models import hardware
-from src.models.batches import TOO_LARGE, Encoded, LikeLengths, parts_of
+from src.models.batches import TOO_LARGE, Encoded, parts_of
 from src.models.checkpoint import Checkpoint
 from src.models.inference import Logits, calibrate, decode, run
 from src.tasks import validation_scores
 from src.tasks.loss import amount
 from src.tasks.task import Task
+from src.training.transformers_internals import TrainerInOrder
 
 
 class DivergedError(UserError):
@@ -49,7 +49,7 @@ class _Step:
             torch.cuda.set_rng_state_all(gpus)
 
 
-class TasksTrainer(Trainer):
+class TasksTrainer(TrainerInOrder):
     """Trainer with the tasks' own losses, and with `predict` and `score` for evaluation."""
 
     loss_is_scaled_for_ga = False  # the loss is a mean over its batch: Trainer divides by the accumulated batches
@@ -80,10 +80,6 @@ class TasksTrainer(Trainer):
     def parts(self) -> int:
         """Into how many parts a batch is cut since memory ran out; kept in the history, and so in the resume state."""
         return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> LikeLengths:
-        theirs = super()._get_train_sampler(train_dataset)
-        return LikeLengths(theirs.batch_size, lengths=theirs.lengths, generator=theirs.generator)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
@@ -125,11 +121,10 @@ class TasksTrainer(Trainer):
 
     def _gradients(self, model: Any, inputs: Any) -> torch.Tensor:
         model.train()
-        whole = self._prepare_inputs(inputs)
         total = torch.zeros((), device=self.args.device)
-        for part in parts_of(whole, -(-len(whole["input_ids"]) // self.step.parts)):
+        for part in parts_of(inputs, -(-len(inputs["input_ids"]) // self.step.parts)):
             with self.compute_loss_context_manager():
-                loss = self.loss_of_part(model, part, whole["targets"])
+                loss = self.loss_of_part(model, part, inputs["targets"])
             loss = loss / self.current_gradient_accumulation_steps
             self.accelerator.backward(loss)
             total += loss.detach()

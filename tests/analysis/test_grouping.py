@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import random
+import re
 import statistics
 from typing import Any
 
@@ -249,16 +250,21 @@ def test_the_table_for_the_terminal(comparison: Comparison) -> None:
     )
 
 
+def without_padding(table: str) -> str:
+    """A table whose columns are not aligned."""
+    return re.sub(" {2,}", " ", table)
+
+
 def test_the_table_of_markdown(comparison: Comparison) -> None:
-    lines = comparison_table.FORMATS["md"](comparison, []).splitlines()
+    lines = without_padding(comparison_table.FORMATS["md"](comparison, [])).splitlines()
     assert lines[0] == "| task | model | metric | runs | seen | best baseline | unseen | best baseline | gap |"
-    assert lines[1] == "|" + " --- |" * 9
+    assert re.fullmatch(r"\|(-+\|){9}", lines[1])
     assert r"| o_w/50%\|x | f1_macro |" in lines[2]
     assert "| **0.700** ± 0.141 |" in lines[3]
 
 
 def test_the_table_of_latex(comparison: Comparison) -> None:
-    table = comparison_table.FORMATS["latex"](comparison, [])
+    table = without_padding(comparison_table.FORMATS["latex"](comparison, []))
     assert table.startswith("\\begin{tabular}{lllllllll}\n\\toprule\n")
     assert table.endswith("\\bottomrule\n\\end{tabular}")
     assert r"cls & o\_w/50\%\textbar{}x & f1\_macro & 2 & 0.500 $\pm$ 0.000 & 0.550 tfidf &" in table

@@ -10,7 +10,7 @@ import re
 import pytest
 from hypothesis import given, strategies
 
-from src.analysis.tables import LATEX, MARKDOWN, TEXT, as_csv
+from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
 
 LINES = [["a", "1"], ["שבר שתיקה", "100.0"], ["", "-"]]
 
@@ -29,9 +29,28 @@ def test_a_table_without_lines_is_its_headings(style: object) -> None:
 
 
 def test_headings_are_escaped_and_cells_are_taken_as_they_are() -> None:
-    assert MARKDOWN.table(["a|b"], [["**x**"]]) == "| a\\|b |\n| --- |\n| **x** |"
-    assert r"95 \% \\" in LATEX.table(["95 %"], [[r"\textbf{1}"]])
+    assert MARKDOWN.table(["a|b"], [["**x**"]]) == "| a\\|b  |\n|-------|\n| **x** |"
+    assert r"95 \%      \\" in LATEX.table(["95 %"], [[r"\textbf{1}"]])
     assert r"\textbf{1} \\" in LATEX.table(["95 %"], [[r"\textbf{1}"]])
+
+
+NUMBERS = ["007", "1e5", "0.10", "1_000", "nan", "-0", ".025 *", "1,000.50", "0x1f", "0.500 ± 0.000", "True"]
+
+
+@pytest.mark.parametrize("style", [TEXT, MARKDOWN, LATEX], ids=["text", "markdown", "latex"])
+def test_numbers_are_printed_as_they_are_spelt(style: Style) -> None:
+    cells = [[name, name] for name in NUMBERS]
+    rows = [line for line in style.table(["a", "b"], cells).splitlines() if any(name in line for name in NUMBERS)]
+    assert [re.findall(r"[^|&\\\s]+(?: [^|&\\\s]+)*", row) for row in rows] == cells
+
+
+def test_marks_that_take_no_room_do_not_widen_a_column() -> None:
+    assert TEXT.table(["x", "p"], [["שָׁבַר", "1"], ["שבר", "2"]]) == "x    p\n---  -\nשָׁבַר  1\nשבר  2"
+
+
+def test_a_line_break_in_a_cell_breaks_no_row() -> None:
+    for style in (TEXT, MARKDOWN, LATEX):
+        assert "a b" in style.table(["x", "y"], [["a\nb", "1"]])
 
 
 CELL = strategies.text("ab|*<`\\&%$#_{}~^>אב ", max_size=8).map(str.strip)

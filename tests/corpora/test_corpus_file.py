@@ -12,6 +12,7 @@ import pytest
 from src import corpora
 from src.core.user_errors import UserError
 from src.corpora import corpus_file
+from src.corpora.corpus_file import READS, Corpus
 from tests.corpora.conftest import SmallCorpus
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,34 @@ def test_a_corpus_yaml_that_is_not_legal_is_refused_with_its_key(
     for fragment in fragments:
         assert fragment in message
     assert "corpus.yaml" in message or key == "reader"
+
+
+FORMAT_KEYS = {
+    "columns": {"text": "sentence"}, "delimiter": ";", "quoting": True, "encoding": "utf-8", "hub": "owner/name",
+    "config": "default", "revision": "1a2b3c",
+}  # fmt: skip
+
+
+def test_every_reader_declares_the_keys_that_it_reads() -> None:
+    assert READS.keys() == corpora.READERS.keys()
+    assert {key for keys in READS.values() for key in keys} == FORMAT_KEYS.keys()
+    assert FORMAT_KEYS.keys() <= Corpus.model_fields.keys()
+
+
+@pytest.mark.parametrize("reader", corpora.READERS)
+@pytest.mark.parametrize("key", FORMAT_KEYS)
+def test_a_key_that_the_reader_does_not_read_is_refused(corpus: SmallCorpus, reader: str, key: str) -> None:
+    corpus.meta |= {"reader": reader, "inseparable": "text_pair"}
+    corpus.meta |= {name: FORMAT_KEYS[name] for name in READS[reader]}
+    loaded = corpus_file.load(corpus.write())
+    assert loaded.encoding == "utf-8"  # a default that nobody wrote is no error
+    corpus.meta[key] = FORMAT_KEYS[key]
+    if key in READS[reader]:
+        assert corpus_file.load(corpus.write()) == loaded
+        return
+    message = refusal(corpus.write())
+    assert f"corpus.yaml: {key}: reader {reader} does not read this key" in message
+    assert message.endswith(f"and {', '.join(READS[reader]) or 'no other key'}")
 
 
 def test_a_data_file_that_is_not_there_quotes_the_command_that_fetches_it(corpus: SmallCorpus) -> None:

@@ -26,7 +26,7 @@ def meta(**changes: Any) -> Corpus:
     """A corpus.yaml that lies nowhere."""
     usual = {"description": "", "language": "en", "licence": "", "reader": "csv", "files": ["a.csv"], "fetch": "",
              "labels": ["no", "yes"], "columns": {"text": "text", "label": "label"}}  # fmt: skip
-    return Corpus(**{**usual, **changes})
+    return Corpus(**{key: value for key, value in {**usual, **changes}.items() if value is not ...})
 
 
 def written(tmp_path: Path, text: str, name: str = "new.csv") -> Path:
@@ -140,7 +140,7 @@ def test_questions_need_no_answers(tmp_path: Path, targets: bool) -> None:
     question: dict[str, Any] = {"id": "q", "question": "Who?"} | ({"answers": []} if targets else {})
     data = {"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [question]}]}]}
     path = written(tmp_path, json.dumps(data), "new.json")
-    (row,) = corpora.stream(path, meta(reader="squad", columns={}, labels=[]))
+    (row,) = corpora.stream(path, meta(reader="squad", columns=..., labels=[]))
     assert isinstance(row, Row)
     assert row.example.answers == ([] if targets else None)
 
@@ -149,7 +149,7 @@ def test_posts_need_no_status(tmp_path: Path) -> None:
     written(tmp_path, "post_id,text\np,I sleep\n", "posts.csv")
     written(tmp_path, '{"sleep": "Sleeps."}', "criteria.json")
     path = written(tmp_path, "post_id,criterion\np,sleep\n")
-    (row,) = corpora.stream(path, meta(reader="criteria", columns={}, labels=["0", "1"], inseparable="text_pair"))
+    (row,) = corpora.stream(path, meta(reader="criteria", columns=..., labels=["0", "1"], inseparable="text_pair"))
     assert isinstance(row, Row)
     assert row.example == Example(id="p/sleep", text="Sleeps.", text_pair="I sleep", group="sleep", split="")
 

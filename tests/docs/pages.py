@@ -90,14 +90,14 @@ def pattern(shown: str) -> str:
     for line in shown.splitlines():
         if line.strip() == "...":
             lines.append(r"(?:.*\n)*?")
+        elif re.fullmatch(r"[|:\- ]+", line):  # below the heading of a table
+            lines.append(r"[|:\- ]+\n")
         else:
             lines.append(r"[ ]*" + r"[ ]+".join(map(_word, line.split())) + r"[ ]*\n")
     return "^" + "".join(lines)
 
 
 def _word(word: str) -> str:
-    if re.fullmatch("-+", word):
-        return "-+"
     parts = re.split(r"(\.\.\.|[-+]?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?)", word)
     return "".join(".*" if part == "..." else r"[-+]?[\d.,]+(?:e-?\d+)?" if i % 2 else re.escape(part)
                    for i, part in enumerate(parts))  # fmt: skip

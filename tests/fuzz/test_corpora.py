@@ -102,8 +102,9 @@ def corpora(draw: st.DrawFn) -> tuple[dict[str, Any], Files]:
     if reader in ("csv", "jsonl"):
         meta["columns"] = BASIC | COLUMNS[draw(st.sampled_from(sorted(COLUMNS)))]
         delimiters = [",", ";", "\t", "|", "א"] if draw(st.integers(0, 9)) < 9 else [" ", '"', "\n", "\r", "\x00", "é"]
-        meta["delimiter"] = draw(st.sampled_from(delimiters))
-        meta["quoting"] = draw(st.sampled_from([True, True, False]))
+        if reader == "csv" or draw(st.integers(0, 9)) == 9:  # jsonl refuses them
+            meta["delimiter"] = draw(st.sampled_from(delimiters))
+            meta["quoting"] = draw(st.sampled_from([True, True, False]))
         if draw(st.integers(0, 9)) == 9:
             meta["encoding"] = draw(st.sampled_from(ENCODINGS))
     elif reader == "idioms":

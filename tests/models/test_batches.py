@@ -5,13 +5,12 @@ pytest tests/models/test_batches.py
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 import torch
 
 from src.core.records import Example
-from src.models.batches import Collator, LikeLengths, encode, features
+from src.models.batches import Collator, encode, features
 from src.models.checkpoint import Checkpoint
 from src.tasks import TASKS
 from tests.models.conftest import ARCHITECTURES, Make
@@ -93,17 +92,3 @@ def test_words_are_aligned_only_for_a_task_on_words(make: Make, splits: dict[str
     assert not any(window.first_subwords for (window,) in encode(make("cls"), splits["test"]).windows)
     assert all(window.first_subwords for (window,) in encode(make(JOINT), splits["test"]).windows)
     assert features(make(JOINT), encode(make(JOINT), [])) == encode(make(JOINT), []).windows == []
-
-
-@pytest.mark.parametrize("rows", [240, 243])
-def test_batches_of_like_lengths_follow_one_another_at_random(rows: int) -> None:
-    lengths = torch.randint(5, 60, (rows,), generator=torch.Generator().manual_seed(1)).tolist()
-    sampler = LikeLengths(8, lengths=lengths, generator=torch.Generator().manual_seed(2))
-    epochs = [list(sampler), list(sampler)]
-    assert all(sorted(epoch) == list(range(rows)) for epoch in epochs)
-    assert epochs[0] != epochs[1]
-    whole = [[lengths[row] for row in epochs[0][i : i + 8]] for i in range(0, rows - rows % 8, 8)]
-    assert sum(max(batch) - min(batch) for batch in whole) / len(whole) < 15  # of 55: alike within a batch
-    longest = [max(batch) for batch in whole]
-    falls = sum(one > other for one, other in pairwise(longest))
-    assert 0.25 < falls / (len(longest) - 1) < 0.75  # sorted ones would nearly all fall

@@ -17,7 +17,8 @@ from src.core.user_errors import UserError
 from src.models import checkpoint
 from src.models.batches import encode
 from src.models.checkpoint import Checkpoint
-from src.representations.extraction import MIB, Extraction, RepresentCallback, choose
+from src.representations.callback import RepresentCallback
+from src.representations.extraction import MIB, Extraction, choose
 from src.representations.layer_drift import check, drift
 from src.representations.states_file import Representations, read, size
 from src.training import modes

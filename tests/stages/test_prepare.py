@@ -468,7 +468,7 @@ def test_a_failing_run_leaves_what_an_earlier_one_wrote(prepare: Prepare, corpus
 
 @pytest.mark.parametrize(
     "module",
-    ["src.stages.prepare", "src.stages.hpo", "src.tools.corpus", "src.analysis.scores", "src.analysis.baselines"],
+    ["src.stages.prepare", "src.stages.hpo", "src.tools.corpus", "src.analysis.scores", "src.tasks"],
 )
 def test_what_must_start_quickly_never_imports_torch(module: str) -> None:
     code = (

@@ -64,7 +64,23 @@ def test_delimiter_encoding_and_line_ends_are_seen(tool: Tool, delimiter: str, l
     assert tool("check", "mine").status == 0
 
 
-@pytest.mark.parametrize("text", ["Le café est à côté, même l'été", "Él está aquí, ¿y tú?", "Ärger über Öl", "“so” £5"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [HEBREW, "text,label\nHe broke the ice,1\nplain,0\n"], ids=["hebrew", "english"])
+def test_utf_16_is_seen_without_a_byte_order_mark(tool: Tool, text: str, encoding: str) -> None:
+    assert made(tool, text.encode(encoding))["encoding"] == encoding
+    assert tool("check", "mine").status == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Le café est à côté, même l'été",
+        "Él está aquí, ¿y tú?",
+        "Ärger über Öl",
+        "“so” £5",
+        "A canção não começou, então não",
+    ],
+)
 def test_a_western_file_is_not_read_as_hebrew(tool: Tool, text: str) -> None:
     found = made(tool, f"text;label\n{text};1\nplain;0\n".encode("cp1252"))
     assert (found["encoding"], found["language"]) == ("cp1252", "und")

@@ -194,6 +194,8 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "a.csv", "--out", "a.csv"], "--out a.csv is the file that is read"),
         (["--file", "a.csv", "--out", "data"], "data is no file that could be replaced"),
         (["--file", "a.csv", "--delimiter", "ab"], "a.csv: delimiter: "),
+        (["--file", "a.jsonl", "--delimiter", ";"], "a.jsonl: delimiter: reader jsonl does not read this key"),
+        (["--file", "a.jsonl", "--no-quotes"], "a.jsonl: quoting: reader jsonl does not read this key"),
         (["--file", "a.csv", "--encoding", "utf-9"], "unknown encoding 'utf-9'"),
         (["--file", "data"], "data is a folder; a file is expected"),
         (["--batch-size", "0", "words"], "--batch-size is 0; it must be 1 or more"),

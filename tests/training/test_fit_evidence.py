@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from src.analysis.baselines import BASELINES
 from transformers import AutoModelForQuestionAnswering, BertConfig, set_seed
 
 from src.core.records import Example
@@ -81,7 +80,7 @@ def test_it_learns_to_answer_from_windows_and_beats_the_baselines(
     windows = encode(made, TEST).windows
     assert min(len(found) for found in windows) > 1
     rows = made.predict(TEST, 16)
-    for baseline in BASELINES["evidence"].values():
+    for baseline in TASK.baselines([]).values():
         assert f1(rows) > f1(baseline(TRAIN, {"test": TEST}, [])["test"]) + 0.2
     assert {bool(row.predicted) for row in rows} == {True, False}
 
@@ -182,5 +181,5 @@ def test_a_part_of_the_real_corpus_is_learnt_by_heart(train_params: TrainParamsW
     made = checkpoint.create(Encoder(None), {"evidence": ["start", "end"]}, part, params)
     encoded = encode(made, part)
     result = fit(made, encoded, encoded, params, learning_rate=2e-3, seed=0, state_folder=tmp_path)
-    for baseline in BASELINES["evidence"].values():
+    for baseline in TASK.baselines([]).values():
         assert result.primary > f1(baseline(part, {"test": part}, [])["test"]) + 0.1

@@ -38,9 +38,7 @@ def test_the_metadata_come_back_as_they_were_written(task: str, prepared: Path, 
     created(prepared, task, base_model="dicta-il/dictabert", plain=plain).save(tmp_path / model_card.FILE)
     data = ModelCard.load(tmp_path / model_card.FILE).data
     assert (data.language, data.base_model, data.datasets) == ("he", "dicta-il/dictabert", None)
-    assert (data.library_name, data.pipeline_tag) == (
-        ("transformers", model_card.PIPELINES[task]) if plain else (None, None)
-    )
+    assert (data.library_name, data.pipeline_tag) == (("transformers", TASKS[task].pipeline) if plain else (None, None))
     assert data.tags == [*task.split("+"), "full", "sample"]
     assert data["parameters"]["seed"] == 7
     content = (prepared / "train.jsonl").read_bytes()
@@ -52,7 +50,7 @@ def test_the_metadata_come_back_as_they_were_written(task: str, prepared: Path, 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_a_name_that_the_hub_knows(task: str) -> None:
     known = {*SUPPORTED_TASKS, "question-answering"}  # a task of the hub still, of which transformers 5 has no pipeline
-    assert model_card.PIPELINES[task] in known
+    assert TASKS[task].pipeline in known
 
 
 @pytest.mark.parametrize(

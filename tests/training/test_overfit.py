@@ -14,9 +14,12 @@ from src.models import tiny
 from src.tasks import TASKS
 from src.training.overfit import BY_HEART, overfit
 from tests.conftest import ParamsFile
-from tests.runs.checks.conftest import SMALL
+from tests.runs.checks.conftest import SMALL, small_data
 
 CHANGES = {"train.learning_rate": 5e-3, "train.mode": "lora", "train.lora.r": 4}  # modes are passed over
+
+
+__all__ = ["small_data"]  # a fixture
 
 
 @pytest.fixture(autouse=True)

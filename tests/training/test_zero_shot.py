@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from src.analysis.baselines import lexicon_canonical
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from src import tasks
@@ -23,6 +22,7 @@ from src.core.user_errors import UserError
 from src.models import checkpoint
 from src.models.encoders import Encoder
 from src.models.interface import Model
+from src.tasks.span.baselines import lexicon_canonical
 from src.training import zero_shot
 from tests.models.conftest import ARCHITECTURES, DECLARED, Make, TrainParamsWith
 
@@ -223,7 +223,8 @@ def test_code_of_a_model_is_that_of_the_commit_or_none(
         origins.append(origin)
         return original(auto_class, source, {}, **options)
 
-    monkeypatch.setattr(zero_shot, "pretrained", heard)
+    for module in (checkpoint, zero_shot):
+        monkeypatch.setattr(module, "pretrained", heard)
     allowed = {"trust_remote_code": True, "revision": "a" * 40}
     if mode == "full":
         make("cls", **allowed)

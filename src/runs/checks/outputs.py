@@ -3,14 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dvc.ignore import DvcIgnoreFilter
-from dvc_data.hashfile.build import build
-from dvc_data.hashfile.db import HashFileDB
-from dvc_objects.fs import MemoryFileSystem, localfs
-
 from src.core.check_result import CheckResult
 from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok
 from src.runs.checks.subject import PATHS, STAGES, Entry, Subject
+from src.runs.dvc_internals import md5
 from src.runs.experiments import DATA, LOCK
 
 TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"
@@ -62,11 +58,3 @@ def _faults(subject: Subject, recorded: Mapping[str, Entry]) -> Iterator[str]:
             yield f"{path} is not there"
         elif (found := md5(root, path)) != entry.md5:
             yield f"{path} is not what {LOCK} names: its hash is {found[:7]}, not {entry.md5[:7]}"
-
-
-def md5(root: Path, path: str) -> str:
-    """Returns the hash of a file or folder, as DVC computes it: without what .dvcignore of `root` leaves out."""
-    cache, there = HashFileDB(MemoryFileSystem(), "memory://checks"), str((root / path).absolute())
-    ignored = DvcIgnoreFilter(localfs, str(root.absolute()))
-    _, _, built = build(cache, there, localfs, "md5", dry_run=True, ignore=ignored)
-    return str(built.hash_info.value)

@@ -1,4 +1,4 @@
-"""Reader `criteria`, on the synthetic posts of tests/corpora/criteria.
+"""Reader `criteria`, on the synthetic posts of tests/corpora/readers/criteria.
 
 pytest tests/corpora/readers/test_criteria.py
 """
@@ -14,7 +14,7 @@ from src.core.records import SPLITS, Example, read_examples
 from tests.conftest import Ended
 from tests.corpora.conftest import refusal_of, rows_of
 
-SHIPPED = Path(__file__).parent / "criteria"
+SHIPPED = Path(__file__).parents[1] / "criteria"
 HEADER = "post_id,criterion,status,evidence,start,end"
 
 
@@ -130,7 +130,7 @@ def test_a_file_that_is_not_beside_the_annotations_quotes_how_to_get_it(folder: 
     (folder / name).unlink()
     assert (
         refusal_of(folder)
-        == f"annotations.csv needs {name} beside it; to fetch it: git checkout -- tests/corpora/criteria"
+        == f"annotations.csv needs {name} beside it; to fetch it: git checkout -- tests/corpora/readers/criteria"
     )
 
 

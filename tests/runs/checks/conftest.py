@@ -19,7 +19,7 @@ from src.core.records import Example, read_examples, write_examples
 from src.models import checkpoint, tiny
 from src.models.encoders import ENCODERS
 from src.models.matcher import Matcher
-from src.runs.checks.outputs import md5
+from src.runs.dvc_internals import md5
 from src.runs.experiments import DATA, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from tests.conftest import ROOT
 from tests.project import write_params
