@@ -25,7 +25,7 @@ from ruamel.yaml.comments import CommentedMap
 
 import src.tools
 from src.core.config import Params
-from src.corpora.corpus_file import Corpus
+from src.corpora.corpus_file import READS, Corpus
 
 ROOT = Path(__file__).parents[1]
 
@@ -186,6 +186,11 @@ def corpus() -> str:
     parts = [
         "# corpus.yaml\n\ncorpus.yaml says how the files of a corpus are read. It lies in data/raw/CORPUS.\n",
         _attributes(Corpus, schema, schema),
+        "Keys that only some readers read:\n",
+        _table(
+            ["reader", "keys"],
+            [[f"`{reader}`", ", ".join(f"`{key}`" for key in keys)] for reader, keys in READS.items()],
+        ),
     ]
     for name, model in (("columns", "Columns"), ("zero_shot", "LabelWords")):
         parts.append(f"## {name}\n")
