@@ -156,7 +156,7 @@ def _legal(field: Any, root: Any) -> str:
     if field.get("items"):
         text += f" of {_legal(field['items'], root)}"
     limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    return ", ".join([text, *(f"{word} {field[key]:g}" for key, word in limits.items() if key in field)])
+    return ", ".join([text, *(f"{word} {field[key]:,}" for key, word in limits.items() if key in field)])
 
 
 def _comment(values: CommentedMap, key: str) -> str:
