@@ -72,6 +72,12 @@ def test_every_tool_accepts_the_arguments_of_a_command(command: Command) -> None
             PARSERS[words[start + 1]].parse_args(words[start + 2 :])  # it exits where an argument is illegal
 
 
+@pytest.mark.parametrize("tool", PARSERS)
+def test_every_page_that_a_tool_names_exists(tool: str) -> None:
+    for name in re.findall(r"docs/[\w-]+\.md", PARSERS[tool].format_help()):
+        assert (ROOT / name).is_file()
+
+
 @pytest.mark.parametrize("command", [command for command in ALL if "python -m benchmarks" in command.text], ids=label)
 def test_every_benchmark_that_a_command_runs_exists(command: Command) -> None:
     for module in re.findall(r"python -m (benchmarks\.\w+)", command.text):
