@@ -104,7 +104,7 @@ def params() -> str:
         "# params.yaml\n\nparams.yaml holds every choice that a person makes. "
         "An unknown key or an illegal value is an error. Set a key for one run with `-S key=value`.\n"
     ]
-    sections = {name: value for name, value in values.items() if isinstance(value, Mapping)}
+    sections = {name: value for name, value in values.items() if isinstance(value, CommentedMap)}
     parts.append(_keys({name: values[name] for name in values if name not in sections}, values, schema, schema, ""))
     for name, section in sections.items():
         comment = _comment(values, name)
@@ -115,19 +115,18 @@ def params() -> str:
 
 def _keys(keys: Mapping[str, Any], commented: CommentedMap, schema: Any, root: Any, prefix: str) -> str:
     """Returns a table of keys; the keys of a nested section follow their section."""
-    rows = []
-    for name, value in _flat(keys, commented, schema, root, prefix):
-        rows.append([f"`{name}`", *value])
+    rows = [[f"`{name}`", *cells] for name, cells in _flat(keys, commented, schema, root, prefix)]
     return _table(["key", "default", "legal", "meaning"], rows)
 
 
 def _flat(
     keys: Mapping[str, Any], commented: CommentedMap, schema: Any, root: Any, prefix: str
 ) -> Iterator[tuple[str, list[str]]]:
+    """Yields the full name of each key, and its cells."""
     for name, value in keys.items():
         field = _resolved(schema.get("properties", {}).get(name, {}), root)
         comment = _escaped(_comment(commented, name))
-        if isinstance(value, Mapping) and "properties" in field:
+        if isinstance(value, CommentedMap) and "properties" in field:
             yield f"{prefix}{name}", ["", "a section", comment]
             yield from _flat(value, value, field, root, f"{prefix}{name}.")
         else:
