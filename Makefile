@@ -29,7 +29,7 @@ docs-serve: .venv/installed-dev ## show the site in a browser while you write
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs serve
 
 drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> CREDENTIALS=<file>
-	@python -m src.tools.drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \
+	@python -m src drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \
 		--client-id "$${CLIENT_ID-}" --client-secret "$${CLIENT_SECRET-}"
 
 clean: ## remove .venv and the caches of tools; data, models and metrics stay

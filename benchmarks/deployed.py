@@ -1,7 +1,7 @@
-"""Makes a model of BERT-base's size, with an adapter, for `python -m src.tools.bench`; says nothing of quality.
+"""Makes a model of BERT-base's size, with an adapter, for `python -m src bench`; says nothing of quality.
 
 python -m benchmarks.deployed deployed
-python -m src.tools.bench --model deployed/model --file deployed/texts.txt
+python -m src bench --model deployed/model --file deployed/texts.txt
 """
 
 import argparse

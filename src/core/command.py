@@ -1,11 +1,13 @@
 """How a command ends with an expected error: a single line and exit status 2 or 1, no traceback."""
 
+import ctypes
 import gc
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from src.core.user_errors import UserError, is_out_of_memory
@@ -18,26 +20,25 @@ FULL = (
     "database or disk is full",
     "iostream error",  # all that torch.save says
 )
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a command's main function, and ends it with one line on standard error where it cannot go on.
+    """Runs a command's main function. If it cannot go on, it ends with one line on standard error.
 
-    Exit statuses: 2 for a UserError; 1 for a full disk, for memory that ran out, and what else the system refuses; 130
-    for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
+    Exit statuses: 2 for a UserError; 1 for a full disk, for memory that ran out, and for what else the system refuses;
+    130 for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
     """
     before = _heed(_raise)
-    gc.freeze()  # what has been imported stays; no search for garbage needs to look at it
-    gc.enable()
     try:
         main()
-        if sys.stdout:  # None where it was closed
+        if sys.stdout:  # None if it was closed
             sys.stdout.flush()  # a closed pipe shows here, and not as Python ends
     except UserError as error:
         _end(str(error), 2)
     except BrokenPipeError:  # of `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains again as it ends
         sys.exit(141)
     except KeyboardInterrupt:
         _stop(signal.SIGINT)
@@ -60,16 +61,42 @@ def run(main: Callable[[], None]) -> None:
             _end(f"{error.strerror or _said(error)}{f': {error.filename}' if error.filename else ''}", 1)
         raise
     finally:
-        gc.freeze()  # as Python ends, it would search all that there is, only to free what the system frees anyway
+        gc.freeze()  # as Python ends it would search everything for garbage, which the system frees anyway
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def stop_at_once() -> None:
-    """Lets Ctrl-C and SIGTERM end this process as `run` would, while a command's imports take their seconds.
+@contextmanager
+def heavy_imports() -> Iterator[None]:
+    """For imports that take seconds, such as torch's.
 
-    Nothing has begun by then that needs an end; an exception could get lost in what is being imported.
+    Ctrl-C and SIGTERM end the process at once: an exception could get lost in a module that is being imported. Python
+    does not search for garbage meanwhile, which would take a third of the time of the imports.
     """
+    before = stop_at_once()
+    _keep_memory()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # otherwise a waiting thread uses the core that others need
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # what is imported stays, so that no later search needs to look at it
+        gc.enable()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _keep_memory() -> None:
+    """Lets malloc keep freed memory: the next batch needs as much, and new pages of the kernel are slow."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:  # glibc; elsewhere there is nothing to set
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_TOP_PAD, 2**26)
+
+
+def stop_at_once() -> dict[int, Any]:
+    """Lets Ctrl-C and SIGTERM end this process with the line of `run`, at once. Returns the handlers before."""
 
     def stop(number: int, _: Any) -> None:
         try:
@@ -77,7 +104,7 @@ def stop_at_once() -> None:
         finally:
             os._exit(128 + number)
 
-    _heed(stop)
+    return _heed(stop)
 
 
 def _heed(handler: Callable[[int, Any], None]) -> dict[int, Any]:

@@ -1,4 +1,7 @@
-"""The forms in which a saved model can be deployed; each is loaded from a folder, and runs through `predict`."""
+"""The forms in which a saved model can be deployed; each is loaded from a folder, and runs through `predict`.
+
+Importing this module does not import torch: `python -m src bench --help` lists the variants.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.core.user_errors import UserError
-from src.deploy import onnx
-from src.models import hardware
-from src.models.checkpoint import Checkpoint, load_checkpoint
-from src.models.loading import loading, pretrained
 
 if TYPE_CHECKING:
     from peft import PeftModel
+
+    from src.models.checkpoint import Checkpoint
 
 ADAPTERS = 3  # of the variant `adapters`; their weights do not matter for its speed, and it loads one several times
 
@@ -62,6 +63,8 @@ def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deploye
     Raises:
         UserError: there is no model, or it has no such variant; says why.
     """
+    from src.models import hardware
+
     deployed = VARIANTS[name](folder, trust_remote_code)
     deployed.checkpoint.to(hardware.device().type)
     deployed.checkpoint.model.eval()
@@ -70,6 +73,8 @@ def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deploye
 
 def _saved(folder: Path, trust_remote_code: bool, precision: str) -> Deployed:
     """The whole model, with adapters (if it had any) merged into its weights."""
+    from src.models.checkpoint import load_checkpoint
+
     loaded = load_checkpoint(folder, trust_remote_code=trust_remote_code)
     return Deployed(replace(loaded, precision=precision))
 
@@ -100,6 +105,9 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
         raise UserError("it has no separate adapter: train.mode: lora with train.lora.keep_adapter: true saves one")
     from peft import PeftConfig, PeftModel
 
+    from src.models.checkpoint import load_checkpoint
+    from src.models.loading import loading, pretrained
+
     adapter = pretrained(PeftConfig, str(folder / "adapter"), {})
     base = adapter.base_model_name_or_path
     if not base:
@@ -114,6 +122,8 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
 
 def _session(folder: Path, trust_remote_code: bool) -> Deployed:
     """ONNX Runtime, and a file that the whole model was converted to."""
+    from src.deploy import onnx
+
     return Deployed(onnx.load(folder, trust_remote_code=trust_remote_code), file_size=onnx.size(folder))
 
 
@@ -126,7 +136,15 @@ VARIANTS: dict[str, Callable[[Path, bool], Deployed]] = {
     "onnx": _session,
     "onnx_int8": _session,
 }
+
+
+def _save_onnx(saved: Checkpoint, out: Path, int8: bool) -> None:
+    from src.deploy import onnx
+
+    onnx.save(saved, out, int8=int8)
+
+
 CONVERTED: dict[str, Callable[[Checkpoint, Path], None]] = {
-    "onnx": onnx.save,
-    "onnx_int8": partial(onnx.save, int8=True),
+    "onnx": partial(_save_onnx, int8=False),
+    "onnx_int8": partial(_save_onnx, int8=True),
 }

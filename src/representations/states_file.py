@@ -84,7 +84,7 @@ def read(path: Path) -> Representations:
         UserError: no such file, one that is cut off or holds something else, or states that are no numbers.
     """
     if not path.is_file():
-        raise UserError(f"there is no file {path}; make one: python -m src.tools.represent --out {path}")
+        raise UserError(f"there is no file {path}; make one: python -m src represent --out {path}")
     try:
         with safe_open(path, framework="numpy") as file:
             about = TypeAdapter(About).validate_json((file.metadata() or {})[ABOUT])

@@ -21,17 +21,7 @@ from src.analysis.grouping import Run
 from src.core.files import read_yaml
 from src.core.user_errors import UserError, unknown_name
 from src.runs.dvc_internals import DVC_ERRORS, Repo, collect_rev, collect_successful, log_of, queued, resolve_rev
-
-PARAMS = "params.yaml"
-LOCK = "dvc.lock"
-BEST = "metrics/hpo/best.yaml"
-DATA = "data/prepared"
-MODEL = "models/current"
-METRICS = "metrics/evaluate.json"
-PREDICTIONS = "metrics/predictions"
-HEALTH = "metrics/health.json"
-ENVIRONMENT = "models/environment.json"
-SEARCH = "metrics/hpo"
+from src.runs.paths import BEST, METRICS, PARAMS
 
 
 class NoExperimentsError(UserError):

@@ -9,17 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers.utils import logging
-
 from src import tasks
 from src.analysis import scores
 from src.core import config
-from src.core.command import run
+from src.core.command import heavy_imports, run
 from src.core.files import atomic_folder, read_json, write_csv, write_json
 from src.core.records import Prediction, read_examples
 from src.core.user_errors import UserError
-from src.models import checkpoint, hardware
-from src.models.split_predictions import predict_splits
 from src.tasks.prediction_file import write_predictions
 from src.tasks.task import Task
 
@@ -40,6 +36,11 @@ def main() -> None:
 
     all_params = config.load(arguments.params)
     params = all_params.evaluate
+    with heavy_imports():
+        from transformers.utils import logging
+
+        from src.models import checkpoint, hardware
+        from src.models.split_predictions import predict_splits
     logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
     trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
     setup = hardware.prepare(all_params.train)

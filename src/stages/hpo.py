@@ -12,7 +12,7 @@ from typing import Any
 
 from src import tasks
 from src.core import best_file, config
-from src.core.command import run
+from src.core.command import heavy_imports, run
 from src.core.config import Params
 from src.core.files import atomic_folder, read_json, read_yaml, write_json
 from src.core.records import read_examples
@@ -50,7 +50,8 @@ def main() -> None:
 def _search(
     params: Params, encoder: encoders.Encoder, labels: dict[str, list[str]], data: Path, out: Path
 ) -> dict[str, Any]:
-    from src.search import rounds, study
+    with heavy_imports():
+        from src.search import rounds, study
 
     files = [data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
     studies = rounds.search(

@@ -12,23 +12,12 @@ import os
 import shutil
 from pathlib import Path
 
-from transformers.utils import logging
-
 from src import tasks
 from src.core import best_file, config
-from src.core.command import run
+from src.core.command import heavy_imports, run
 from src.core.files import read_json, write_json
 from src.core.records import read_examples
-from src.models import checkpoint, encoders
-from src.models.batches import encode
-from src.representations.callback import representing
-from src.training import health_rules, modes, outcome, results, resume_state, zero_shot
-from src.training.callbacks import LiveCallback, open_live
-from src.training.fit import check, fit
-from src.training.health_callback import CostCallback, HealthCallback
-from src.training.health_facts import facts
-from src.training.results import ResultPaths
-from src.training.trainer import DivergedError
+from src.models import encoders
 
 
 def main() -> None:
@@ -42,8 +31,6 @@ def main() -> None:
     parser.add_argument("--health", type=Path, required=True, help="JSON file to write the result of each rule to")
     arguments = parser.parse_args()
 
-    from transformers import set_seed  # loads torch, which src.models has set the process up for by now
-
     params = config.load(arguments.params)
     train_params = params.train.overridden(best_file.read(arguments.best).overrides, arguments.best)
     train = read_examples(arguments.data / "train.jsonl")
@@ -51,7 +38,21 @@ def main() -> None:
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(arguments.data / "labels.json"))
     encoder = encoders.find(params.model, train_params.trust_remote_code, train_params.revision)
     corpus = read_json(arguments.data / "corpus.json")
-    paths = ResultPaths(arguments.model, arguments.environment, arguments.health)
+
+    with heavy_imports():
+        from transformers import set_seed
+        from transformers.utils import logging
+
+        from src.models import checkpoint
+        from src.models.batches import encode
+        from src.representations.callback import representing
+        from src.training import health_rules, modes, outcome, results, resume_state, zero_shot
+        from src.training.callbacks import LiveCallback, open_live
+        from src.training.fit import check, fit
+        from src.training.health_callback import CostCallback, HealthCallback
+        from src.training.health_facts import facts
+        from src.training.trainer import DivergedError
+    paths = results.ResultPaths(arguments.model, arguments.environment, arguments.health)
 
     logging.disable_progress_bar()  # of loading and saving; that of training stays
     set_seed(params.seed)

@@ -1,28 +1,30 @@
 """Makes a folder that can be uploaded to the hub: the trained model, and its card with the scores on test and unseen.
 
-    python -m src.tools.card --out for-the-hub
+    python -m src card --out for-the-hub
     hf upload <owner>/<name> for-the-hub
 
 The model of the workspace stays as it is. Baselines stand beside the model, in the card's table and in its metadata.
 """
+
+from __future__ import annotations
 
 import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-from huggingface_hub import EvalResult
+from typing import TYPE_CHECKING, Any
 
 from src.analysis.tables import MARKDOWN
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.files import atomic_folder, read_json
 from src.core.user_errors import UserError
 from src.runs import experiments
-from src.runs.experiments import LOCK, METRICS, MODEL
+from src.runs.paths import LOCK, METRICS, MODEL
 from src.tasks import TASKS
-from src.training import model_card
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 SPLITS = ("test", "unseen")
 HEADINGS = ("task", "metric", "system", *(heading for split in SPLITS for heading in (split, "95 %")))
@@ -33,11 +35,11 @@ WITH_DICTIONARY = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, help="folder to make; it must not be there yet")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     if arguments.out.exists():
         raise UserError(f"--out {arguments.out} is there already; name another, or delete it")
+    from src.training import model_card  # takes seconds
+
     params = _checked()
     scores = read_json(Path(METRICS))
     text = (
@@ -51,6 +53,12 @@ def main() -> None:
         shutil.copytree(MODEL, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
         completed.save(folder / model_card.FILE)
     print(arguments.out)
+
+
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src card", __doc__, "encoders-and-tasks")
+    options.add_argument("--out", type=Path, required=True, help="folder to make; it must not be there yet")
+    return options
 
 
 def _checked() -> Mapping[str, Any]:
@@ -91,13 +99,11 @@ def _lines(scores: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _results(scores: Mapping[str, Any], corpus: str) -> Iterator[EvalResult]:
+    from src.training import model_card
+
     for task, metric, baseline, found in _systems(scores):
         for split in (split for split in SPLITS if split in found):
             low, high = found[split][f"{metric}_interval"]
             of = f" of the baseline {baseline}, not of this model" if baseline else ""
             name = f"{metric}{of} (95 %: {low:.3f} to {high:.3f})"
             yield model_card.result(task, corpus, split, metric, found[split][metric], name)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,9 +1,9 @@
 """Checks what is there and whether it is sound: the workspace, an experiment, or a model alone.
 
-    python -m src.tools.check                          # the workspace; --json
-    python -m src.tools.check --experiment seedy-bots  # without checking it out; a revision of Git, too
-    python -m src.tools.check --model models/current   # a folder with a model, ours or of others
-    python -m src.tools.check --overfit                # ten examples, learnt by heart by the model of params.yaml
+    python -m src check                          # the workspace; --json
+    python -m src check --experiment seedy-bots  # without checking it out; a revision of Git, too
+    python -m src check --model models/current   # a folder with a model, ours or of others
+    python -m src check --overfit                # ten examples, learnt by heart by the model of params.yaml
 
 Exit status 1 where there is a red flag.
 """
@@ -18,25 +18,17 @@ from pathlib import Path
 from src.analysis.tables import TEXT
 from src.core import config
 from src.core.check_result import CheckResult, worst
-from src.core.command import run
+from src.core.command import heavy_imports
+from src.core.command_line import command_parser
 from src.core.user_errors import UserError
 from src.runs import experiments
 from src.runs.checks import check
 from src.runs.checks.subject import PATHS, Subject
-from src.runs.experiments import DATA, MODEL, PARAMS
+from src.runs.paths import DATA, MODEL, PARAMS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--experiment", metavar="NAME", help="an experiment or a revision, in place of the workspace")
-    what.add_argument("--model", type=Path, metavar="DIR", help="folder of a model alone")
-    what.add_argument("--overfit", action="store_true", help="train on ten examples: the loss must fall to nearly 0")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="let the model of --experiment or --model run code of its own"
-    )
-    parser.add_argument("--json", action="store_true", help="print all figures as JSON")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
 
     if arguments.overfit:
         name, found = "overfit", _overfit()
@@ -53,8 +45,22 @@ def main() -> None:
         sys.exit(1)
 
 
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src check", __doc__, "is-a-run-sound")
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--experiment", metavar="NAME", help="an experiment or a revision, in place of the workspace")
+    what.add_argument("--model", type=Path, metavar="DIR", help="folder of a model alone")
+    what.add_argument("--overfit", action="store_true", help="train on ten examples: the loss must fall to nearly 0")
+    options.add_argument(
+        "--trust-remote-code", action="store_true", help="let the model of --experiment or --model run code of its own"
+    )
+    options.add_argument("--json", action="store_true", help="print all figures as JSON")
+    return options
+
+
 def _overfit() -> Mapping[str, CheckResult]:
-    from src.training.overfit import overfit  # loads torch, which the other checks load with the model
+    with heavy_imports():
+        from src.training.overfit import overfit
 
     return {"overfit": overfit(config.load(Path(PARAMS)), Path(DATA))}
 
@@ -83,7 +89,3 @@ def _json(name: str, status: str, found: Mapping[str, CheckResult]) -> str:
     return json.dumps(
         {"subject": name, "status": status, "checks": checks}, ensure_ascii=False, indent=2, allow_nan=False
     )
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,7 +1,7 @@
 """Makes a corpus of a data file, and tells everything that is wrong with a corpus.
 
-    python -m src.tools.corpus new mine --file mine.csv   # writes data/raw/mine/corpus.yaml by looking at the file
-    python -m src.tools.corpus check mine                 # exit status 1 when something is wrong
+    python -m src corpus new mine --file mine.csv   # writes data/raw/mine/corpus.yaml by looking at the file
+    python -m src corpus check mine                 # exit status 1 when something is wrong
 
 `new` guesses, so read what it wrote; it copies the file, and those that belong beside it, into the folder of the corpus
 and replaces nothing. `check` sees what `prepare` refuses, but goes on to the end; splits are judged where the corpus
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from src import corpora
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.config import parse
 from src.core.files import write_yaml
 from src.core.records import SPLITS
@@ -33,15 +33,7 @@ SHOWN = 20  # errors and warnings of one run, each; the rest is counted
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, purpose in (("new", "write a first corpus.yaml"), ("check", "tell all that is wrong")):
-        command = commands.add_parser(name, help=purpose, description=purpose)
-        command.add_argument("name", help="of the corpus, a folder of --root")
-        command.add_argument("--root", type=Path, default=Path("data/raw"), help="folder of corpora; default: data/raw")
-        if name == "new":
-            command.add_argument("--file", type=Path, required=True, help="CSV, TSV, JSON Lines or SQuAD's JSON")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", arguments.name):
         raise UserError(f"'{arguments.name}' is no name of a corpus; legal: Latin letters, digits, _ and -")
     folder = arguments.root / arguments.name
@@ -49,6 +41,18 @@ def main() -> None:
         new(folder, arguments.file)
     elif not check(folder):
         sys.exit(1)
+
+
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src corpus", __doc__, "your-data")
+    commands = options.add_subparsers(dest="command", required=True)
+    for name, purpose in (("new", "write a first corpus.yaml"), ("check", "tell all that is wrong")):
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.add_argument("name", help="of the corpus, a folder of --root")
+        command.add_argument("--root", type=Path, default=Path("data/raw"), help="folder of corpora; default: data/raw")
+        if name == "new":
+            command.add_argument("--file", type=Path, required=True, help="CSV, TSV, JSON Lines or SQuAD's JSON")
+    return options
 
 
 def new(folder: Path, file: Path) -> None:
@@ -85,7 +89,7 @@ def new(folder: Path, file: Path) -> None:
             shutil.copyfile(source, target)
         elif not target.exists():
             print(f"{source} is not there; reader {guessed['reader']} needs it: put it at {target}", file=sys.stderr)
-    write_yaml(made, content, "Guessed: read it, mend it, then run python -m src.tools.corpus check " + folder.name)
+    write_yaml(made, content, "Guessed: read it, mend it, then run python -m src corpus check " + folder.name)
     print(made.read_text(encoding="utf-8"), end="")
     if doubtful := doubt(guessed):
         print(f"WARNING: {doubtful}", file=sys.stderr)
@@ -178,7 +182,3 @@ def _show(kind: str, found: Sequence[str]) -> None:
         print(f"{kind}: {line}")
     if len(found) > SHOWN:
         print(f"{kind}: {len(found) - SHOWN} more")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,12 +1,12 @@
 """Compares fine-tuned encoders with their base, layer by layer: 1 - linear CKA and cosine, over seeds.
 
-    python -m src.tools.drift --base base.safetensors full=full.safetensors lora=lora.safetensors
-    python -m src.tools.drift --base base.safetensors full='full-*.safetensors' lora='lora-*.safetensors'
-    python -m src.tools.drift --base 'base-*.safetensors' full='full-*.safetensors'    # each seed has a base of its own
-    python -m src.tools.drift ... --figures figures                       # PDF and PNG; --md, --latex, --csv, --json
+    python -m src drift --base base.safetensors full=full.safetensors lora=lora.safetensors
+    python -m src drift --base base.safetensors full='full-*.safetensors' lora='lora-*.safetensors'
+    python -m src drift --base 'base-*.safetensors' full='full-*.safetensors'    # each seed has a base of its own
+    python -m src drift ... --figures figures                       # PDF and PNG; --md, --latex, --csv, --json
 
-The files are those of src.tools.represent, or of train.represent. What * stands for is the seed; systems that share
-seeds are tested, by the paired t-test over them. The tables go to standard output, what is amiss to standard error.
+The files come from `python -m src represent`, or from train.represent. What * stands for is the seed. Systems that
+share seeds are tested by the paired t-test over them. Tables go to standard output, warnings to standard error.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.user_errors import UserError
 from src.representations import drift_table, layer_drift
 from src.representations.layer_drift import Drift
@@ -23,15 +23,7 @@ from src.runs import systems
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("systems", nargs="+", metavar="NAME=GLOB", help="files of representations; each is a run")
-    parser.add_argument("--base", required=True, metavar="GLOB", help="that of all runs, or one for each seed")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder to write drift.pdf and drift.png to")
-    form = parser.add_mutually_exclusive_group()
-    for name in drift_table.FORMATS:
-        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")
-    parser.set_defaults(form="text")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
 
     patterns = systems.patterns(arguments.systems, ".safetensors")
     bases = {seed: (path, read(path)) for seed, path in systems.files(arguments.base).items()}
@@ -51,6 +43,18 @@ def main() -> None:
     for warning in [*_unchecked(unknown), *_few(base for _, base in bases.values()), *warnings]:
         print(f"WARNING: {warning}", file=sys.stderr)
     print(drift_table.FORMATS[arguments.form](means, tests))
+
+
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src drift", __doc__, "unseen-idioms")
+    options.add_argument("systems", nargs="+", metavar="NAME=GLOB", help="files of representations; each is a run")
+    options.add_argument("--base", required=True, metavar="GLOB", help="that of all runs, or one for each seed")
+    options.add_argument("--figures", type=Path, metavar="DIR", help="folder to write drift.pdf and drift.png to")
+    form = options.add_mutually_exclusive_group()
+    for name in drift_table.FORMATS:
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")
+    options.set_defaults(form="text")
+    return options
 
 
 def _runs(
@@ -101,7 +105,3 @@ def _few(bases: Iterable[Representations]) -> Sequence[str]:
         for samples, width in shapes
         if samples < width
     ]
-
-
-if __name__ == "__main__":
-    run(main)

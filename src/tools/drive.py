@@ -22,7 +22,7 @@ from typing import Any
 from dvc_gdrive import GDriveFileSystem
 from pydrive2.files import ApiRequestError
 
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.files import read_json
 from src.core.user_errors import UserError
 from src.runs.dvc_internals import ConfigError, NotDvcRepoError, configuration
@@ -49,12 +49,7 @@ ADVICE |= {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--folder", default="", help="id of the folder, the last part of its address")
-    parser.add_argument("--credentials", default="", help="JSON of a service account, or of an OAuth client")
-    parser.add_argument("--client-id", default="", help="of an OAuth client, in place of its JSON")
-    parser.add_argument("--client-secret", default="")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", arguments.folder):
         raise UserError(
@@ -76,6 +71,15 @@ def main() -> None:
         local["core"]["remote"] = "drive"
     Path(config.files["local"]).chmod(0o600)  # an OAuth client has its secret there
     print(f"folder {arguments.folder} can be written, read and deleted from: `dvc push` and `dvc pull` now use it")
+
+
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src drive", __doc__, "google-drive")
+    options.add_argument("--folder", default="", help="id of the folder, the last part of its address")
+    options.add_argument("--credentials", default="", help="JSON of a service account, or of an OAuth client")
+    options.add_argument("--client-id", default="", help="of an OAuth client, in place of its JSON")
+    options.add_argument("--client-secret", default="")
+    return options
 
 
 def _credentials(arguments: argparse.Namespace, dvc_dir: Path) -> tuple[dict[str, Any], str]:
@@ -189,7 +193,3 @@ def _explained(error: BaseException, remote: dict[str, Any], account: str) -> st
             "is installed"
         )
     return f"{type(error).__name__}: {error}"
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,6 +1,6 @@
 """Combines predictions of several systems into one: mean probabilities or a vote.
 
-    python -m src.tools.ensemble --out ensemble.jsonl runs/a.jsonl runs/b.jsonl runs/c.jsonl
+    python -m src ensemble --out ensemble.jsonl runs/a.jsonl runs/b.jsonl runs/c.jsonl
 
 score and compare read the result like any other file of predictions.
 """
@@ -9,21 +9,13 @@ import argparse
 from pathlib import Path
 
 from src.analysis.ensembling import METHODS, ensemble
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.user_errors import UserError
 from src.tasks.prediction_file import read_predictions, write_predictions
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("files", nargs="+", type=Path, help="predictions of the same rows: files or folders")
-    parser.add_argument("--out", type=Path, required=True, help="file to write the combined predictions to")
-    parser.add_argument(
-        "--method",
-        choices=METHODS,
-        help="of labels: the highest mean probability, or most files; default: mean where all rows have probabilities",
-    )
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
 
     if len(set(arguments.files)) < len(arguments.files):
         raise UserError("a file stands twice; give each file once")
@@ -32,5 +24,13 @@ def main() -> None:
     print(f"wrote {len(rows)} rows to {arguments.out}")
 
 
-if __name__ == "__main__":
-    run(main)
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src ensemble", __doc__, "predictions-to-paper")
+    options.add_argument("files", nargs="+", type=Path, help="predictions of the same rows: files or folders")
+    options.add_argument("--out", type=Path, required=True, help="file to write the combined predictions to")
+    options.add_argument(
+        "--method",
+        choices=METHODS,
+        help="of labels: the highest mean probability, or most files; default: mean where all rows have probabilities",
+    )
+    return options

@@ -1,7 +1,7 @@
 """Shows the mistakes in predictions: their categories by group and by length of span, and the most confident ones.
 
-    python -m src.tools.errors metrics/predictions --data data/prepared
-    python -m src.tools.errors a.jsonl --limit 50 --json
+    python -m src errors metrics/predictions --data data/prepared
+    python -m src errors a.jsonl --limit 50 --json
 
 Sentences come from --data, the folder that prepare wrote, or from the tokens of the rows.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from src.analysis import breakdown_table, error_categories, scores
 from src.analysis.tables import TEXT
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.records import Prediction, read_splits
 from src.core.user_errors import UserError
 from src.tasks import TASKS
@@ -22,12 +22,7 @@ from src.tasks.prediction_file import read_predictions
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("file", type=Path, help="file of predictions, or folder of such")
-    parser.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences")
-    parser.add_argument("--limit", type=int, default=10, help="mistakes shown per task and split; default: 10")
-    parser.add_argument("--json", action="store_true", help="print all as JSON")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     if arguments.limit < 0:
         raise UserError(f"--limit is {arguments.limit}; it must be 0 or more")
 
@@ -47,6 +42,15 @@ def main() -> None:
         print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
     else:
         print("\n\n".join(_text(found)))
+
+
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src errors", __doc__, "predictions-to-paper")
+    options.add_argument("file", type=Path, help="file of predictions, or folder of such")
+    options.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences")
+    options.add_argument("--limit", type=int, default=10, help="mistakes shown per task and split; default: 10")
+    options.add_argument("--json", action="store_true", help="print all as JSON")
+    return options
 
 
 def sentences(folder: Path) -> dict[str, str]:
@@ -100,7 +104,3 @@ def _mistake(mistake: Mapping[str, Any]) -> str:
         f"{mistake['id']} ({mistake['category']}{sure}): gold {mistake['gold']}, predicted {mistake['predicted']}"
         f"\n    {mistake['text']}"
     )
-
-
-if __name__ == "__main__":
-    run(main)

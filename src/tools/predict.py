@@ -1,13 +1,15 @@
 """Predicts with a trained model: texts, lines of standard input, or a file of any size.
 
-    python -m src.tools.predict 'הוא שבר את הקרח בבדיחה אחת'
-    python -m src.tools.predict --json < lines.txt               # a tab parts the two texts of a pair
-    python -m src.tools.predict --file some.csv --text-column sentence --label-column label --out predictions.jsonl
-    python -m src.tools.predict --file some.csv --corpus babe --out predictions.jsonl
+    python -m src predict 'הוא שבר את הקרח בבדיחה אחת'
+    python -m src predict --json < lines.txt               # a tab parts the two texts of a pair
+    python -m src predict --file some.csv --text-column sentence --label-column label --out predictions.jsonl
+    python -m src predict --file some.csv --corpus babe --out predictions.jsonl
 
 A file is read, predicted and written in parts, in its own order, so that it may have any number of rows; score, errors,
 compare and report read what is written. A row that is refused is named on standard error and left out.
 """
+
+from __future__ import annotations
 
 import argparse
 import sys
@@ -17,28 +19,29 @@ from dataclasses import replace
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
-from transformers.utils import logging
 
 from src import corpora
 from src.analysis.scores import Running
-from src.core.command import run
+from src.core.command import heavy_imports
+from src.core.command_line import command_parser
 from src.core.config import parse
 from src.core.files import atomic_file
 from src.core.records import Example, Prediction
 from src.core.user_errors import UserError
 from src.corpora import corpus_file, intake_checks
 from src.corpora.corpus_file import Corpus
-from src.corpora.rows import Found, nfc
-from src.models import checkpoint, hardware
-from src.models.interface import Model
+from src.corpora.rows import Found
+from src.corpora.typed_text import SPLIT, of_lines, with_words
 from src.tasks import TASKS
 from src.tasks.prediction_file import as_line
-from src.text.words import split_words
+
+if TYPE_CHECKING:
+    from src.models.interface import Model
 
 PART = 1024  # rows of a file that are held at once
-SPLIT = "input"  # of rows whose file names none
 COLUMNS = {
     "text": "the text; default: text",
     "text_pair": "the second text of a pair",
@@ -51,7 +54,7 @@ Predicted = tuple[Example, Sequence[Prediction]]
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     if arguments.texts and arguments.file:
         raise UserError("texts and --file exclude one another; give one of them")
     if arguments.file and arguments.out and arguments.out.exists() and arguments.out.samefile(arguments.file):
@@ -63,6 +66,10 @@ def main() -> None:
     if arguments.out and not arguments.file:
         raise UserError("--out needs --file; texts are answered on standard output: --json > FILE")
 
+    with heavy_imports():
+        from transformers.utils import logging
+
+        from src.models import checkpoint, hardware
     logging.disable_progress_bar()
     model = checkpoint.load(arguments.model, trust_remote_code=arguments.trust_remote_code)
     model.to(hardware.device().type)
@@ -90,23 +97,25 @@ def main() -> None:
         _summary(arguments.out, running, done, refused)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("texts", nargs="*", help="texts; without these and without --file: lines of standard input")
-    parser.add_argument("--model", type=Path, default=Path("models/current"), help="folder; default: models/current")
-    parser.add_argument("--file", type=Path, help="CSV, TSV or JSON Lines")
-    parser.add_argument("--corpus", help="folder of data/raw whose corpus.yaml says how to read --file")
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src predict", __doc__, "first-steps")
+    options.add_argument("texts", nargs="*", help="texts; without these and without --file: lines of standard input")
+    options.add_argument("--model", type=Path, default=Path("models/current"), help="folder; default: models/current")
+    options.add_argument("--file", type=Path, help="CSV, TSV or JSON Lines")
+    options.add_argument("--corpus", help="folder of data/raw whose corpus.yaml says how to read --file")
     for field, meaning in COLUMNS.items():
-        parser.add_argument(f"--{field.replace('_', '-')}-column", metavar="NAME", help=f"column of {meaning}")
-    parser.add_argument("--delimiter", help="of a CSV file; default: a comma, in *.tsv a tab")
-    parser.add_argument("--no-quotes", action="store_true", help="a double quote in a CSV file is a letter like others")
-    parser.add_argument("--encoding", default="utf-8", help="default: utf-8")
-    parser.add_argument("--out", type=Path, help="file of predictions to write; default: print them")
-    parser.add_argument("--json", action="store_true", help="print predictions as JSON Lines")
-    parser.add_argument("--strict", action="store_true", help="stop at the first row that is refused; write nothing")
-    parser.add_argument("--batch-size", type=int, default=64, help="rows per forward pass; default: 64")
-    parser.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own")
-    return parser
+        options.add_argument(f"--{field.replace('_', '-')}-column", metavar="NAME", help=f"column of {meaning}")
+    options.add_argument("--delimiter", help="of a CSV file; default: a comma, in *.tsv a tab")
+    options.add_argument(
+        "--no-quotes", action="store_true", help="a double quote in a CSV file is an ordinary character"
+    )
+    options.add_argument("--encoding", default="utf-8", help="default: utf-8")
+    options.add_argument("--out", type=Path, help="file of predictions to write; default: print them")
+    options.add_argument("--json", action="store_true", help="print predictions as JSON Lines")
+    options.add_argument("--strict", action="store_true", help="stop at the first row that is refused; write nothing")
+    options.add_argument("--batch-size", type=int, default=64, help="rows per forward pass; default: 64")
+    options.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own")
+    return options
 
 
 def _standard_input() -> Iterable[str]:
@@ -115,19 +124,6 @@ def _standard_input() -> Iterable[str]:
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     return sys.stdin
-
-
-def of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
-    """Reads a text a line, or two that a tab parts; empty lines are no texts."""
-    for number, line in enumerate(lines, start=1):
-        if not line.isascii() and line.encode(errors="replace").decode() != line:
-            yield UserError(f"line {number} is not UTF-8: {line.rstrip()!r:.120}")
-            continue
-        text, _, pair = nfc(line.rstrip("\r\n")).partition("\t")
-        if pair.strip() and not text.strip():
-            yield UserError(f"line {number} has no text before its tab: {line.rstrip()!r:.120}")
-        elif text.strip():
-            yield _with_words(Example(id=str(number), text=text, text_pair=pair or None, split=SPLIT))
 
 
 def _of_file(arguments: argparse.Namespace, model: Model) -> Iterator[Example | UserError]:
@@ -187,13 +183,7 @@ def _checked(found: Found, corpus: Corpus) -> Example | UserError:
         intake_checks.check_row(found, corpus)
     except UserError as error:
         return error
-    return _with_words(replace(found.example, split=found.example.split or SPLIT))
-
-
-def _with_words(example: Example) -> Example:
-    if example.tokens is not None:
-        return example
-    return replace(example, tokens=[example.text[start:end] for start, end in split_words(example.text)])
+    return with_words(replace(found.example, split=found.example.split or SPLIT))
 
 
 def _predictions(
@@ -238,8 +228,4 @@ def _summary(out: Path | None, running: Running, done: int, refused: int) -> Non
     for task, metric, value, rows in running.scores():
         print(f"{task} {metric} {value:.4f} over {rows} rows with gold", file=sys.stderr)
     if out and running.scores():
-        print(f"all metrics: python -m src.tools.score {out}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    run(main)
+        print(f"all metrics: python -m src score {out}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Writes the best hyper-parameters of a search into tuned.yaml, under its model and task, and shows what changed.
 
-    python -m src.tools.promote
+    python -m src promote
 
 Reads metrics/hpo of the workspace: run the search there, or fetch it with `dvc exp apply NAME`. Commit
 tuned.yaml when you agree; `-S hpo.mode=tuned` trains with it.
@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from src.core import best_file, config
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.files import read_json, read_yaml, write_yaml
 from src.core.user_errors import UserError
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--search", type=Path, default=Path("metrics/hpo"), help="folder that the hpo stage wrote")
-    parser.add_argument("--tuned", type=Path, default=Path("tuned.yaml"))
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
 
     params = config.load(arguments.params)
     study = _finished_study(arguments.search / "study.json")
@@ -41,6 +37,14 @@ def main() -> None:
     print("".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), *names)) or "nothing changed")
 
 
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src promote", __doc__, "search")
+    options.add_argument("--params", type=Path, default=Path("params.yaml"))
+    options.add_argument("--search", type=Path, default=Path("metrics/hpo"), help="folder that the hpo stage wrote")
+    options.add_argument("--tuned", type=Path, default=Path("tuned.yaml"))
+    return options
+
+
 def _finished_study(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path.parent} comes from no search: run one first, with -S hpo.mode=search")
@@ -51,7 +55,3 @@ def _finished_study(path: Path) -> dict[str, Any]:
             f"{study['n_trials']}; run the search again, it goes on to that number"
         )
     return study
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,10 +1,12 @@
 """Writes a report: one HTML page with the tables and figures of a paper, which opens from disk without a network.
 
-python -m src.tools.report                                   # of the workspace, to report.html
-python -m src.tools.report --experiments                     # of all experiments of HEAD; or of those named
-python -m src.tools.report --predictions ours='runs/ours-*.jsonl' theirs=theirs.jsonl --data data/prepared
-python -m src.tools.report --latex paper/tables --figures paper/figures
+python -m src report                                   # of the workspace, to report.html
+python -m src report --experiments                     # of all experiments of HEAD; or of those named
+python -m src report --predictions ours='runs/ours-*.jsonl' theirs=theirs.jsonl --data data/prepared
+python -m src report --latex paper/tables --figures paper/figures
 """
+
+from __future__ import annotations
 
 import argparse
 import csv
@@ -12,44 +14,31 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from src.analysis import grouping
 from src.analysis.grouping import Comparison, Run
-from src.analysis.report import figures, page
-from src.analysis.report.contents import Material, sections
-from src.analysis.report.figures import Points
 from src.analysis.significance import Pair
-from src.core.command import run
+from src.core.command_line import command_parser
 from src.core.files import read_json, write_lines
 from src.core.records import read_splits
 from src.core.user_errors import UserError
 from src.runs import experiments
-from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, PREDICTIONS
+from src.runs.comparisons import of_experiments, of_files
+from src.runs.paths import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, PREDICTIONS, STATISTICS, TRAINING
 from src.tasks.prediction_file import read_predictions
-from src.tools.compare import of_experiments, of_files
 
-STATISTICS = "metrics/data.json"
-TRAINING = "metrics/train/plots/metrics"
+if TYPE_CHECKING:
+    from src.analysis.report.contents import Material
+    from src.analysis.report.figures import Points
+
 CURVES = ("train/loss", "validation/loss", "validation/primary")
 
-Reported = tuple[str, Comparison, list[Pair], dict[str, Material]]
+Reported = tuple[str, Comparison, list[Pair], dict[str, "Material"]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--experiments", nargs="*", metavar="NAME", help="of experiments in place of the workspace")
-    source.add_argument("--predictions", nargs="+", metavar="NAME=GLOB", help="of files of predictions")
-    parser.add_argument("--rev", help="the commit whose experiments are meant; default: HEAD")
-    parser.add_argument(
-        "--over", action="append", metavar="PARAM", help="what experiments are averaged over; default: seed"
-    )
-    parser.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences of --predictions")
-    parser.add_argument("--out", type=Path, default=Path("report.html"), help="default: report.html")
-    parser.add_argument("--latex", type=Path, metavar="DIR", help="folder to write the tables to, as LaTeX")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder to write the figures to, as PDF and PNG")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
 
     if arguments.data and not arguments.predictions:
         raise UserError("--data is for --predictions; the workspace and experiments have their own")
@@ -62,12 +51,31 @@ def main() -> None:
     else:
         reported = _of_workspace()
     title, comparison, pairs, materials = reported
+    from src.analysis.report import figures, page  # loads matplotlib
+    from src.analysis.report.contents import sections
+
     with figures.style():
         found = sections(comparison, pairs, materials)
         written = page.latex(arguments.latex, comparison, found) if arguments.latex else []
         written += page.draw(arguments.figures, found) if arguments.figures else []
         write_lines(arguments.out, [page.html(title, comparison, found, materials)])
     print("\n".join(map(str, [arguments.out, *written])))
+
+
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src report", __doc__, "predictions-to-paper")
+    source = options.add_mutually_exclusive_group()
+    source.add_argument("--experiments", nargs="*", metavar="NAME", help="of experiments in place of the workspace")
+    source.add_argument("--predictions", nargs="+", metavar="NAME=GLOB", help="of files of predictions")
+    options.add_argument("--rev", help="the commit whose experiments are meant; default: HEAD")
+    options.add_argument(
+        "--over", action="append", metavar="PARAM", help="what experiments are averaged over; default: seed"
+    )
+    options.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences of --predictions")
+    options.add_argument("--out", type=Path, default=Path("report.html"), help="default: report.html")
+    options.add_argument("--latex", type=Path, metavar="DIR", help="folder to write the tables to, as LaTeX")
+    options.add_argument("--figures", type=Path, metavar="DIR", help="folder to write the figures to, as PDF and PNG")
+    return options
 
 
 def _of_workspace() -> Reported:
@@ -96,11 +104,15 @@ def _of_files(patterns: Sequence[str], data: Path | None) -> Reported:
     examples = read_splits(data) if data else {}
     if data and not any(row.id in examples for rows in runs.values() for row in rows):
         raise UserError(f"--data {data} has none of the rows that are predicted")
+    from src.analysis.report.contents import Material
+
     return "Predictions", comparison, pairs, {name: Material(rows, examples) for name, rows in runs.items()}
 
 
 def _material(root: Path) -> Material:
     """Reads what a run left in a folder of the project's layout; all but scores and predictions may be absent."""
+    from src.analysis.report.contents import Material
+
     return Material(
         rows=read_predictions(root / PREDICTIONS),
         scores=read_json(root / METRICS),
@@ -121,7 +133,3 @@ def _curve(path: Path) -> Points:
     with path.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file, delimiter="\t")
     return [(float(step), float(value)) for step, value in rows]
-
-
-if __name__ == "__main__":
-    run(main)

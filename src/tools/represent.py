@@ -1,37 +1,39 @@
 """Keeps the states of all layers of an encoder over validation examples: before training, or of a trained model.
 
-    python -m src.tools.represent --out full.safetensors                       # of the model in models/current
-    python -m src.tools.represent --model runs/lora --out lora.safetensors     # of another folder
-    python -m src.tools.represent --base --out base.safetensors                # what training starts from
-    python -m src.tools.represent --base dictabert --out base.safetensors      # in place of `model` of params.yaml
+    python -m src represent --out full.safetensors                       # of the model in models/current
+    python -m src represent --model runs/lora --out lora.safetensors     # of another folder
+    python -m src represent --base --out base.safetensors                # what training starts from
+    python -m src represent --base dictabert --out base.safetensors      # in place of `model` of params.yaml
 
 A base is what the stage train makes of params.yaml, its seed included, before the first step. A trained model reads
-texts as it was trained to. src.tools.drift compares the files.
+texts as it was trained to. `python -m src drift` compares the files.
 """
+
+from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-
-from transformers.utils import logging
+from typing import TYPE_CHECKING
 
 from src import tasks
 from src.core import config
-from src.core.command import run
+from src.core.command import heavy_imports
+from src.core.command_line import command_parser
 from src.core.config import Params
 from src.core.files import read_json
 from src.core.records import Example, read_examples
 from src.core.user_errors import UserError
-from src.models import checkpoint, encoders, hardware
-from src.models.checkpoint import Checkpoint
+from src.models import encoders
 from src.representations import states_file
-from src.representations.extraction import Extraction, choose
-from src.runs.experiments import DATA, MODEL, PARAMS
-from src.training import model_card
+from src.runs.paths import DATA, MODEL, PARAMS
+
+if TYPE_CHECKING:
+    from src.models.checkpoint import Checkpoint
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     params = config.load(arguments.params)
     own = params.train.represent
     count = own.examples if arguments.examples is None else arguments.examples
@@ -44,7 +46,13 @@ def main() -> None:
         raise UserError(f"--budget is {budget:g}; it must be above 0")
     if arguments.batch_size < 1:
         raise UserError(f"--batch-size is {arguments.batch_size}; it must be 1 or more")
-    examples = choose(read_examples(arguments.data / "validation.jsonl"), count)
+    validation = read_examples(arguments.data / "validation.jsonl")
+    with heavy_imports():
+        from transformers.utils import logging
+
+        from src.models import hardware
+        from src.representations.extraction import Extraction, choose
+    examples = choose(validation, count)
     if len(examples) < 2:
         raise UserError(f"{arguments.data / 'validation.jsonl'} has {len(examples)} examples; 2 are needed")
 
@@ -67,46 +75,48 @@ def main() -> None:
     print(f"wrote {arguments.out}: {samples} examples x {layers} layers x {width}, {size:.2f} MiB")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    which = parser.add_mutually_exclusive_group()
+def parser() -> argparse.ArgumentParser:
+    options = command_parser("python -m src represent", __doc__, "unseen-idioms")
+    options.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    which = options.add_mutually_exclusive_group()
     which.add_argument("--model", type=Path, default=Path(MODEL), help="folder; default: models/current")
     which.add_argument("--base", nargs="?", const="", metavar="MODEL", help="of an untrained model; default: `model`")
-    parser.add_argument("--encoder", metavar="TASK", help="of a joint model with separate encoders; default: cls's")
-    parser.add_argument("--examples", type=int, help="of validation; default: train.represent.examples")
-    parser.add_argument("--budget", type=float, metavar="MIB", help="default: train.represent.budget_mib")
-    parser.add_argument("--batch-size", type=int, default=64, help="inputs per forward pass; default: 64")
-    parser.add_argument("--data", type=Path, default=Path(DATA), help="folder that prepare wrote")
-    parser.add_argument(
+    options.add_argument("--encoder", metavar="TASK", help="of a joint model with separate encoders; default: cls's")
+    options.add_argument("--examples", type=int, help="of validation; default: train.represent.examples")
+    options.add_argument("--budget", type=float, metavar="MIB", help="default: train.represent.budget_mib")
+    options.add_argument("--batch-size", type=int, default=64, help="inputs per forward pass; default: 64")
+    options.add_argument("--data", type=Path, default=Path(DATA), help="folder that prepare wrote")
+    options.add_argument(
         "--trust-remote-code",
         action="store_true",
         help="let --model run code of its own; --base: train.trust_remote_code",
     )
-    parser.add_argument("--params", type=Path, default=Path(PARAMS))
-    return parser
+    options.add_argument("--params", type=Path, default=Path(PARAMS))
+    return options
 
 
 def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
-    return checkpoint.load_checkpoint(folder, trust_remote_code=trust_remote_code)
+    from src.models.checkpoint import load_checkpoint
+
+    return load_checkpoint(folder, trust_remote_code=trust_remote_code)
 
 
 def _start(folder: Path) -> str | None:
     """What training says in a model's card that it started from."""
+    from src.training import model_card
+
     found = model_card.parameters(folder)
     names = ("model", "task", "seed", "revision")
     return encoders.start(**{name: found[name] for name in names}) if set(names) <= found.keys() else None
 
 
 def _base(name: str, params: Params, data: Path) -> Checkpoint:
-    from transformers import set_seed  # loads torch, which src.models has set the process up for by now
+    from transformers import set_seed
+
+    from src.models import checkpoint
 
     train: Sequence[Example] = read_examples(data / "train.jsonl")
     labels = tasks.label_sets(tasks.parse(params.task), train, read_json(data / "labels.json"))
     encoder = encoders.find(name, params.train.trust_remote_code, params.train.revision)
     set_seed(params.seed)
     return checkpoint.create(encoder, labels, train, params.train)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -13,10 +13,10 @@ import torch
 from src.core.records import Example
 from src.core.user_errors import UserError
 from src.deploy import onnx
+from src.deploy.measurement import farthest
 from src.models.batches import encode
 from src.models.inference import run
 from src.models.verbalizer import Verbalizer, VerbalizerConfig
-from src.tools.bench import farthest
 from tests.models.conftest import Make
 
 

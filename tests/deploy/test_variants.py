@@ -14,13 +14,13 @@ import torch
 from src.core.records import Example
 from src.core.user_errors import UserError
 from src.deploy import variants
+from src.deploy.measurement import farthest
 from src.deploy.variants import CONVERTED, VARIANTS, Deployed
 from src.models import checkpoint
 from src.models.batches import encode
 from src.models.inference import run
 from src.models.matcher import Matcher
 from src.tasks import TASKS
-from src.tools.bench import farthest
 from src.training import modes
 from tests.models.conftest import Make, TrainParamsWith
 

@@ -21,7 +21,7 @@ from tests.drive.store import CODE, REFRESH_TOKEN, ROOT_ID, failing
 from tests.drive.test_faults import no_folder, no_network, sign_in
 from tests.project import sh
 
-TOOL = "python -m src.tools.drive"
+TOOL = "python -m src drive"
 BEFORE = "[core]\n    remote = local\n['remote \"local\"']\n    url = /elsewhere\n"
 
 
@@ -91,7 +91,7 @@ def test_a_person_signs_in_once_in_a_browser(project: Path, google: Google, tmp_
     )
     terminal, stdin = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "src.tools.drive", "--folder", ROOT_ID, "--credentials", str(client(tmp_path))],
+        [sys.executable, "-m", "src", "drive", "--folder", ROOT_ID, "--credentials", str(client(tmp_path))],
         cwd=project,
         env=google.environment | {"BROWSER": f"{shlex.join([sys.executable, str(browser)])} %s &"},
         stdin=stdin,

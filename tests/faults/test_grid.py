@@ -71,7 +71,7 @@ def wait_for_queue(project: Path) -> None:
 
 def told(project: Path) -> dict[str, Any]:
     """What compare says of the experiments, each by itself."""
-    return json.loads(sh("python -m src.tools.compare --over evaluate.batch_size --json 2> warnings", project))
+    return json.loads(sh("python -m src compare --over evaluate.batch_size --json 2> warnings", project))
 
 
 def scores(project: Path, experiment: str) -> str:

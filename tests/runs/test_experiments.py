@@ -10,7 +10,7 @@ import pytest
 from src.analysis.grouping import Run
 from src.core.files import write_yaml
 from src.runs import experiments
-from src.runs.experiments import BEST, PARAMS
+from src.runs.paths import BEST, PARAMS
 
 
 @pytest.mark.parametrize(

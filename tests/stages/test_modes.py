@@ -134,7 +134,7 @@ def test_zero_shot_spans_are_those_of_the_baseline_in_all_that_follows(
     assert {path.name for path in Path("models/current").iterdir()} == {"README.md", "idioms.json"}
     card = ModelCard.load(Path("models/current/README.md"))
     assert (card.data.library_name, card.data.base_model) == (None, None)
-    assert "python -m src.tools.predict" in card.text
+    assert "python -m src predict" in card.text
     assert read_json(Path("models/environment.json"))["steps"] == 0
     assert read_json(Path("metrics/train/metrics.json"))["best"]["primary"] > 0.8
     for curve in ("train", "validation"):

@@ -116,7 +116,7 @@ def is_at_work(child: psutil.Process) -> bool:
 def test_bench_ends_with_the_process_of_a_variant_and_that_with_bench(
     struck: str, number: int, status: int, said: str, model: Path, prepared: Path
 ) -> None:
-    command = [sys.executable, "-m", "src.tools.bench", "--variants=fp32", "--requests=1000000"]
+    command = [sys.executable, "-m", "src", "bench", "--variants=fp32", "--requests=1000000"]
     process = subprocess.Popen(
         [*command, f"--model={model}", f"--data={prepared}"], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )

@@ -317,7 +317,7 @@ def test_check_tells_the_remarks_of_a_reader(tool: Tool) -> None:
 
 
 def test_the_sample_has_nothing_wrong() -> None:
-    ended = subprocess.run([sys.executable, "-m", "src.tools.corpus", "check", "sample"], cwd=ROOT, capture_output=True,
+    ended = subprocess.run([sys.executable, "-m", "src", "corpus", "check", "sample"], cwd=ROOT, capture_output=True,
                            text=True, check=False)  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.endswith("sample: 640 rows, 0 errors, 0 warnings\n")

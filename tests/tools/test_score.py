@@ -187,5 +187,5 @@ def piped(command: str, cwd: Path) -> Ended:
 def test_a_reader_that_has_seen_enough_leaves_no_traceback(tmp_path: Path) -> None:
     rows = [label(i, "a", "a", group=f"group {i}") for i in range(400)]  # more than a pipe holds
     write(tmp_path / "a.jsonl", rows)
-    ended = piped(f"{sys.executable} -m src.tools.score a.jsonl --bootstrap-samples 2 --csv | head -1", tmp_path)
+    ended = piped(f"{sys.executable} -m src score a.jsonl --bootstrap-samples 2 --csv | head -1", tmp_path)
     assert ended == (141, "file,task,split,group,metric,value\n", "")

@@ -59,8 +59,8 @@ def test_every_task_has_a_name_that_the_hub_knows(task: str) -> None:
         ("cls", True, 'pipeline("text-classification", model='),
         ("span", True, 'pipeline("token-classification", model='),
         ("evidence", True, "AutoModelForQuestionAnswering.from_pretrained"),
-        (JOINT, False, "python -m src.tools.predict --model"),
-        ("cls", False, "python -m src.tools.predict --model"),
+        (JOINT, False, "python -m src predict --model"),
+        ("cls", False, "python -m src predict --model"),
     ],
 )
 def test_the_card_says_how_the_model_is_loaded(task: str, plain: bool, expected: str, prepared: Path) -> None:

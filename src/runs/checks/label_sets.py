@@ -8,7 +8,7 @@ from src.core.files import read_json
 from src.core.records import Prediction
 from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok, shown
 from src.runs.checks.subject import Subject
-from src.runs.experiments import DATA
+from src.runs.paths import DATA
 from src.tasks import TASKS
 
 Labels = Mapping[str, Sequence[str]]  # {task: its label set, in the order of the logits}

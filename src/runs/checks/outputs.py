@@ -7,7 +7,7 @@ from src.core.check_result import CheckResult
 from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok
 from src.runs.checks.subject import PATHS, STAGES, Entry, Subject
 from src.runs.dvc_internals import md5
-from src.runs.experiments import DATA, LOCK
+from src.runs.paths import DATA, LOCK
 
 TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"
 

@@ -13,7 +13,7 @@ from src.core.files import read_json
 from src.core.user_errors import UserError
 from src.runs.checks.reporting import shown
 from src.runs.checks.subject import Subject
-from src.runs.experiments import METRICS
+from src.runs.paths import METRICS
 
 LAST_DIGITS = 1e-9  # up to which another machine's arithmetic is to blame, and nobody's hand
 

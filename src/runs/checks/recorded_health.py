@@ -6,7 +6,7 @@ from src.core.check_result import CheckResult, Status, worst
 from src.core.files import read_json
 from src.core.user_errors import UserError
 from src.runs.checks.subject import Subject
-from src.runs.experiments import HEALTH
+from src.runs.paths import HEALTH
 
 
 class _Rule(BaseModel):

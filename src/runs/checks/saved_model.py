@@ -18,7 +18,7 @@ from src.core.records import Prediction
 from src.core.user_errors import UserError
 from src.runs.checks.reporting import NotApplicableError, red_flag_or_ok, shown
 from src.runs.checks.subject import Subject
-from src.runs.experiments import DATA, ENVIRONMENT
+from src.runs.paths import DATA, ENVIRONMENT
 
 if TYPE_CHECKING:
     from torch import Tensor

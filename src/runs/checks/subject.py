@@ -16,12 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 from src.analysis import grouping
 from src.core import config
+from src.core.command import heavy_imports
 from src.core.config import TrainParams
 from src.core.files import read_yaml
 from src.core.records import Example, Prediction, read_examples
 from src.core.user_errors import UserError
 from src.runs.checks.reporting import NotApplicableError
-from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
+from src.runs.paths import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from src.tasks.prediction_file import read_predictions
 
 if TYPE_CHECKING:
@@ -163,9 +164,10 @@ class Subject:
         """The model, or why it cannot be loaded: each check that asks would try again."""
         if not self.model.is_dir():
             raise NotApplicableError("the model is not there")
-        from transformers.utils import logging
+        with heavy_imports():
+            from transformers.utils import logging
 
-        from src.models import checkpoint
+            from src.models import checkpoint
 
         logging.disable_progress_bar()
         allowed = self.trust_remote_code or (self.in_workspace and bool(self.ran_with("train.trust_remote_code")))

@@ -1,6 +1,6 @@
 """The model card, README.md of a model's folder: what the model is, what made it, how it is loaded; in the hub's form.
 
-Training writes it, and knows the scores on validation alone; `python -m src.tools.card` adds those on test and unseen.
+Training writes it, and knows the scores on validation alone; `python -m src card` adds those on test and unseen.
 Nothing in it tells of the machine or the clock: equal trainings write equal cards. Nothing here loads torch.
 """
 
@@ -17,7 +17,7 @@ from src.tasks import TASKS
 
 FILE = constants.REPOCARD_NAME
 TEMPLATE = Path(__file__).with_name("card.md.j2")
-UNTESTED = "Training has not seen the test data; `python -m src.tools.card` puts the scores on them here."
+UNTESTED = "Training has not seen the test data; `python -m src card` puts the scores on them here."
 
 
 def create(

@@ -20,7 +20,7 @@ from src.models import checkpoint, tiny
 from src.models.encoders import ENCODERS
 from src.models.matcher import Matcher
 from src.runs.dvc_internals import md5
-from src.runs.experiments import DATA, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
+from src.runs.paths import DATA, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
 from tests.conftest import ROOT
 from tests.project import write_params
 

@@ -21,7 +21,7 @@ from src.core.files import read_json, write_json
 from src.models import checkpoint
 from src.runs.checks import CHECKS, check
 from src.runs.checks.subject import Subject
-from src.runs.experiments import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PREDICTIONS
+from src.runs.paths import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PREDICTIONS
 from src.tasks import TASKS
 from tests.conftest import ROOT
 from tests.runs.checks.conftest import MATCHER, Runs
