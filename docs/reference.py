@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import io
 import json
-import pkgutil
 import re
 import sys
 import tempfile
@@ -23,9 +22,9 @@ from mkdocs.structure.files import File, Files
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-import src.tools
 from src.core.config import Params
 from src.corpora.corpus_file import READS, Corpus
+from src.tools import TOOLS
 
 ROOT = Path(__file__).parents[1]
 
@@ -301,35 +300,14 @@ def tools() -> str:
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Returns the parser of every tool by the tool's name."""
-    names = [module.name for module in pkgutil.iter_modules(src.tools.__path__)]
-    return {name: _parser(name) for name in names}
+    return {name: _parser(name) for name in TOOLS}
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
     module = importlib.import_module(f"src.tools.{name}")
-    parser: argparse.ArgumentParser = module.parser() if hasattr(module, "parser") else _caught(module)
+    parser: argparse.ArgumentParser = module.parser()
     parser.prog = f"python -m src {name}"
     return parser
-
-
-def _caught(module: Any) -> argparse.ArgumentParser:
-    """Until every tool has a function `parser`: returns the parser that its `main` makes."""
-
-    class Caught(BaseException):
-        pass
-
-    def stop(parser: argparse.ArgumentParser, *_: Any) -> None:
-        raise Caught(parser)
-
-    before = argparse.ArgumentParser.parse_args
-    argparse.ArgumentParser.parse_args = stop  # type: ignore[method-assign, assignment]
-    try:
-        module.main()
-    except Caught as caught:
-        return caught.args[0]
-    finally:
-        argparse.ArgumentParser.parse_args = before  # type: ignore[method-assign]
-    raise ValueError(f"{module.__name__} parses no arguments")
 
 
 def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
