@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help repro test lint drive clean
+.PHONY: help repro test lint docs docs-serve drive clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s%s\n", $$1, $$2}'
@@ -22,6 +22,12 @@ lint: .venv/installed-dev ## ruff, mypy, import-linter
 	mypy
 	lint-imports
 
+docs: .venv/installed-dev ## build the site of docs/ into site/
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+
+docs-serve: .venv/installed-dev ## show the site in a browser while you write
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs serve
+
 drive: .venv/installed ## make Google Drive the default remote: make drive FOLDER=<id> CREDENTIALS=<file>
 	@python -m src drive --folder "$${FOLDER-}" --credentials "$${CREDENTIALS-}" \
 		--client-id "$${CLIENT_ID-}" --client-secret "$${CLIENT_SECRET-}"
@@ -37,6 +43,6 @@ clean: ## remove .venv and the caches of tools; data, models and metrics stay
 	pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-docs.txt .venv/installed
 	pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

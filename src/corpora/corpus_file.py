@@ -28,13 +28,20 @@ class Columns(Section):
     """Names of the columns of a table; null: the table has none.
 
     Attributes:
-        id: null: made from the file's name and the row's number.
-        tokens, tags: lists, of words and of one IOB2 tag per word.
-        span: the text of the marked span; without start and end it must stand in the text exactly once.
-        start, end: of the marked span, in characters of the text, end exclusive.
-        span_label: the kind of the span; null: SPAN.
-        answers: what stands in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}. An empty
-            cell or list: there is no answer; null: nobody has said.
+        id: identifies a row. null: it is the name of the file and the number of the row.
+        text: the text.
+        text_pair: the second text of a pair. With answers, it is the text that is searched.
+        label: the label of the text.
+        group: what the row belongs to, such as an idiom, a topic or a post.
+        split: the split of the row. null: it is the name of the file.
+        tokens: a list of the words. It needs tags.
+        tags: a list with one IOB2 tag per word. It needs tokens.
+        span: the text of the marked span. Without start and end, it must occur in the text exactly once.
+        start: first character of the marked span. It needs end.
+        end: end of the marked span, in characters of the text, exclusive. It needs start.
+        span_label: the kind of the span. null: SPAN.
+        answers: answers in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}. An empty cell
+            or list means that there is no answer. null: answers are unknown.
         extra: {field: column} of targets that only a task of your own reads.
     """
 
@@ -63,9 +70,9 @@ class LabelWords(Section):
     """What labels are called in the corpus's language: by these alone, texts are told apart in train.mode: zero_shot.
 
     Attributes:
-        prompt: what follows the text; {mask} stands where an encoder fills a word in.
-        words: {label: words that would be filled in}.
-        descriptions: {label: what it means, in a sentence}; for encoders that fill no words in.
+        prompt: what follows the text. The encoder fills a word in at {mask}.
+        words: {label: words that stand for it in the prompt}.
+        descriptions: {label: its meaning, in a sentence}, for encoders that cannot fill words in.
     """
 
     prompt: str
@@ -84,24 +91,29 @@ class Corpus(Section):
     """The keys of a corpus.yaml.
 
     Attributes:
-        reader: a name in READERS; a key that the reader does not read is an error, see READS.
-        files: data files, relative to the folder of the corpus; of the hub: splits of the data set.
-        hub, config, revision: reader hub: what `datasets.load_dataset` is asked for; an id, which needs a revision, or
-            a folder.
-        delimiter, quoting: reader csv: what parts cells, and whether a cell may be enclosed in double quotes.
-        encoding: readers csv and jsonl.
-        labels: the closed, ordered label set of texts; empty where texts have none.
-        rename: what the data call a label: its name here.
-        drop: labels, as the data call them, whose rows are left out, and counted.
-        splits: what the data call a split: our name for it. Without a split column that is the name of the file; names
-            that are ours already need no entry.
-        inseparable: rows that are equal in this field go to one split; a value in two splits is a leak.
-        leaks: what becomes of a text that is in two splits, where data are published so: error, or drop it from the one
-            that learns (train before validation before test before unseen), and count it.
-        unseen_groups: groups held out whole when prepare splits afresh.
-        canonical_idioms: `group` where each group is an idiom in its dictionary form, or a file with one a line.
-        zero_shot: null: texts can be labelled by a model that has learnt to, only.
-        expected: {task: {metric: [low, high]}} of fine-tuned base encoders, on groups that train has seen.
+        description: what the corpus is, in a sentence.
+        language: code of the language, such as he.
+        licence: the licence of the data.
+        reader: a name in READERS. A key that the reader does not read is an error.
+        files: data files, relative to the folder of the corpus. Reader hub: splits of the data set.
+        hub: reader hub: id of the data set, which needs revision, or a folder.
+        config: reader hub: the configuration of the data set, if it has several.
+        revision: reader hub: commit of the data set.
+        delimiter: reader csv: the character between cells.
+        quoting: reader csv: true if double quotes may enclose a cell.
+        encoding: readers csv and jsonl: the encoding of the files.
+        columns: the names of the columns; see below.
+        labels: the closed, ordered label set of texts. Empty if texts have no labels.
+        rename: {label in the data: label here}.
+        drop: labels, as in the data, whose rows are left out and counted.
+        splits: {split in the data: train, validation, test or unseen}. Names that are equal need no entry.
+        inseparable: rows that are equal in this field go to the same split. A value in two splits is a leak.
+        leaks: what happens to a text that is in two splits. error: prepare stops. drop: the split that learns loses it
+            (train before validation before test before unseen), and the loss is counted.
+        unseen_groups: groups that are held out whole when prepare draws new splits.
+        canonical_idioms: `group` if each group is an idiom in its dictionary form, or a file with one idiom per line.
+        zero_shot: words for labels in train.mode: zero_shot; see below. null: the corpus has no such words.
+        expected: {task: {metric: [low, high]}} of fine-tuned base encoders, on groups that are in train.
         fetch: the command that brings the data files.
     """
 
