@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    options = command_parser("python -m src card", __doc__, "encoders-and-tasks")
+    options = command_parser("python -m src card", __doc__, "speed-and-deployment")
     options.add_argument("--out", type=Path, required=True, help="folder to make; it must not be there yet")
     return options
 

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    options = command_parser("python -m src drift", __doc__, "unseen-idioms")
+    options = command_parser("python -m src drift", __doc__, "predictions-to-paper")
     options.add_argument("systems", nargs="+", metavar="NAME=GLOB", help="files of representations; each is a run")
     options.add_argument("--base", required=True, metavar="GLOB", help="that of all runs, or one for each seed")
     options.add_argument("--figures", type=Path, metavar="DIR", help="folder to write drift.pdf and drift.png to")

@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    options = command_parser("python -m src represent", __doc__, "unseen-idioms")
+    options = command_parser("python -m src represent", __doc__, "predictions-to-paper")
     options.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     which = options.add_mutually_exclusive_group()
     which.add_argument("--model", type=Path, default=Path(MODEL), help="folder; default: models/current")
