@@ -1,12 +1,11 @@
 """What each setting of the process saves of a whole run: the same commands with the setting on and off, in turns.
 
     python -m benchmarks.settings gc
-    python -m benchmarks.settings malloc
-    python -m benchmarks.settings omp
+    python -m benchmarks.settings malloc omp
     python -m benchmarks.settings dropout --model ../e5    # a folder with a pretrained encoder
 
 The commands are those of dvc.yaml, without DVC, on the sample corpus. CPU seconds are user + system, of all threads.
-Each figure is a median over the pairs. A ratio is the median of off / on within each pair: 1.06 means that a run
+Each figure is a median over the rounds. A ratio is the median of off / on within each round: 1.06 means that a run
 without the setting takes 6 % more. Other processes change the wall seconds more than the CPU seconds.
 """
 
@@ -14,7 +13,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +21,7 @@ from benchmarks import common
 from src.core.files import read_yaml, write_yaml
 
 OFF = {  # what a process does first, so that the setting has no effect in it
-    "gc": "import gc; gc.disable = gc.freeze = lambda: None",
+    "gc": "import gc; gc.disable = gc.freeze = lambda: None",  # measured in all stages; the others in training
     "malloc": "import ctypes; ctypes.CDLL = type('CDLL', (ctypes.CDLL,), {'mallopt': None})",
     "omp": (
         "import os; usual = os.environ.setdefault; "
@@ -42,26 +41,34 @@ STEPS = "{off}\nfrom benchmarks.settings import train_steps; train_steps()"
 BATCH_SIZE = 16
 
 Cost = tuple[float, float]  # seconds, CPU seconds
-Run = Callable[[str], Cost]  # of what the process does first
+Run = Callable[[str], Cost]  # takes what the process does first
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("setting", choices=OFF)
-    parser.add_argument("--pairs", type=int, default=5, help="runs with the setting on, and as many with it off")
+    parser.add_argument("settings", nargs="+", choices=OFF, metavar="setting", help=", ".join(OFF))
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="each round is a run with all on, and one per setting off"
+    )
     parser.add_argument("--model", help="of params.yaml, for one epoch; default: tiny, for all its epochs")
+    parser.add_argument("--threads", type=int, help="of params.yaml; fewer than cores where other processes run")
     arguments = parser.parse_args()
     print(common.load())
     print(
         "| setting | run | CPU s on | CPU s off | ratio | wall s on | wall s off | ratio |\n"
         "|---|---|---|---|---|---|---|---|"
     )
-    with tempfile.TemporaryDirectory() as name:
-        for what, run in _runs(arguments.setting, arguments.model, Path(name)).items():
-            run("")  # warm-up
-            pairs = [(run(""), run(OFF[arguments.setting])) for _ in range(arguments.pairs)]
-            cells = [arguments.setting, what, *_cells(pairs, 1), *_cells(pairs, 0)]
-            print(f"| {' | '.join(cells)} |", flush=True)
+    programs = {"": "", **{name: OFF[name] for name in arguments.settings}}  # "": all settings are on
+    with tempfile.TemporaryDirectory() as folder:
+        for what, run in _runs(arguments, Path(folder)).items():
+            costs: dict[str, list[Cost]] = {name: [] for name in programs}
+            for _ in range(arguments.rounds):
+                for name, off in programs.items():
+                    costs[name].append(run(off))
+                print({name: costs[name][-1] for name in programs}, file=sys.stderr, flush=True)
+            for name in arguments.settings:
+                cells = [name, what, *_cells(costs[""], costs[name], 1), *_cells(costs[""], costs[name], 0)]
+                print(f"| {' | '.join(cells)} |", flush=True)
     print(common.load())
 
 
@@ -76,31 +83,32 @@ def train_steps() -> None:
     fit(checkpoint, encode(checkpoint, rows), encode(checkpoint, rows[:2]), params, learning_rate=2e-5, seed=0)
 
 
-def _runs(setting: str, model: str | None, folder: Path) -> dict[str, Run]:
-    """The runs that a setting is measured in; what comes before them is done."""
+def _runs(arguments: argparse.Namespace, folder: Path) -> dict[str, Run]:
+    """The runs that the settings are measured in; what comes before them is done."""
     params = read_yaml(common.ROOT / "params.yaml")
-    if model:
-        params["model"] = str(Path(model).resolve())
+    params["train"]["threads"] = arguments.threads
+    if arguments.model:
+        params["model"] = str(Path(arguments.model).resolve())
         params["train"]["epochs"] = 1
     write_yaml(folder / "params.yaml", params)
     shutil.copy(common.ROOT / "tuned.yaml", folder)
     shutil.copytree(common.SAMPLE.parent, folder / "data" / "raw" / "sample")
     stages = {name: [STAGE, *command[2:]] for name, command in common.stage_commands(common.ROOT).items()}
 
-    def measured(programs: Iterable[list[str]]) -> Run:
+    def measured(programs: Collection[list[str]]) -> Run:
         return lambda off: _measure(programs, off, folder)
 
-    if setting == "gc":
+    if "gc" in arguments.settings:
         return {"the four stages": measured(stages.values())}
     measured([stages["prepare"], stages["hpo"]])("")
-    encoder = "a pretrained encoder, 1 epoch" if model else "tiny"
+    encoder = "a pretrained encoder, 1 epoch" if arguments.model else "tiny"
     runs = {f"train stage, {encoder}": measured([stages["train"]])}
-    if setting in ("malloc", "omp"):
+    if not arguments.model:
         runs["ten steps of BERT-base's size"] = measured([[STEPS]])
     return runs
 
 
-def _measure(programs: Iterable[list[str]], off: str, folder: Path) -> Cost:
+def _measure(programs: Collection[list[str]], off: str, folder: Path) -> Cost:
     seconds, busy = 0.0, 0.0
     for program, *arguments in programs:
         command = [sys.executable, "-c", program.format(off=off), *arguments]
@@ -109,11 +117,11 @@ def _measure(programs: Iterable[list[str]], off: str, folder: Path) -> Cost:
     return seconds, busy
 
 
-def _cells(pairs: list[tuple[Cost, Cost]], kind: int) -> list[str]:
+def _cells(with_it: list[Cost], without: list[Cost], kind: int) -> list[str]:
     """Medians with the setting on and off, and their ratio; kind 0: seconds, 1: CPU seconds."""
-    with_it, without = ([pair[i][kind] for pair in pairs] for i in (0, 1))
-    ratio = median(off / on for on, off in zip(with_it, without, strict=True))
-    return [f"{median(with_it):.1f}", f"{median(without):.1f}", f"{ratio:.2f}"]
+    on, off = ([cost[kind] for cost in costs] for costs in (with_it, without))
+    ratio = median(one / other for one, other in zip(off, on, strict=True))
+    return [f"{median(on):.1f}", f"{median(off):.1f}", f"{ratio:.2f}"]
 
 
 if __name__ == "__main__":
