@@ -67,8 +67,9 @@ def test_a_command_that_fails_ends_the_measurement_with_what_it_said(tmp_path: P
         ("omp", "import os, src.models; print('OMP_WAIT_POLICY' in os.environ)"),
         (
             "dropout",
-            "from torch import nn; from src.training import dropout; layer = nn.Dropout()\n"
-            "with dropout.quick(layer): print(type(layer) is not nn.Dropout)",
+            "from torch import nn; from src.training import dropout\n"
+            "model = nn.Sequential(nn.Linear(1, 1), nn.Dropout())\n"
+            "with dropout.quick(model): print(type(model[1]) is not nn.Dropout)",
         ),
     ],
 )
