@@ -61,7 +61,11 @@ class Progress(TrainerCallback):
     """
 
     def __init__(self, metric: str) -> None:
-        """Sets the name of the validation score in the line of an epoch."""
+        """Makes the callback of one training.
+
+        Args:
+            metric: the name of the validation score, as the line of an epoch has it.
+        """
         self.metric = metric
         self.bar: tqdm | None = None
 
@@ -95,9 +99,8 @@ class Progress(TrainerCallback):
 
     def _print(self, state: TrainerState, message: str) -> None:
         self.last_line = time.monotonic()
-        tqdm.write(f"Epoch {math.ceil(state.epoch or 0)}/{state.num_train_epochs}: {message}")
-        if sys.stdout:
-            sys.stdout.flush()  # otherwise a pipe gets the lines in large blocks
+        with tqdm.external_write_mode():  # above the bar
+            print(f"Epoch {math.ceil(state.epoch or 0)}/{state.num_train_epochs}: {message}", flush=True)
 
 
 class EarlyStopping(TrainerCallback):
