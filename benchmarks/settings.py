@@ -65,7 +65,8 @@ def main() -> None:
             for _ in range(arguments.rounds):
                 for name, off in programs.items():
                     costs[name].append(run(off))
-                print({name: costs[name][-1] for name in programs}, file=sys.stderr, flush=True)
+                    wall, busy = costs[name][-1]
+                    print(f"{what}, off: {name or 'none'}: CPU {busy:.1f} s, wall {wall:.1f} s", file=sys.stderr)
             for name in arguments.settings:
                 cells = [name, what, *_cells(costs[""], costs[name], 1), *_cells(costs[""], costs[name], 0)]
                 print(f"| {' | '.join(cells)} |", flush=True)
