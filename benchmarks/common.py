@@ -13,6 +13,7 @@ from tokenizers import BertWordPieceTokenizer
 
 from src.core import config
 from src.core.config import TrainParams
+from src.core.files import read_yaml
 from src.core.records import Example
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ def base_sized(rows: list[Example], chosen: TrainParams) -> Checkpoint:
     )  # fmt: skip
     model = stock.base_sized(LABELS["cls"])
     return Checkpoint(model, tokenizer, LABELS, 128, precision=hardware.precision(chosen, model))
+
+
+def stage_commands(root: Path) -> dict[str, list[str]]:
+    """The command of each stage in the dvc.yaml of a project, in order."""
+    corpus = read_yaml(root / "params.yaml")["prepare"]["corpus"]
+    stages = read_yaml(root / "dvc.yaml")["stages"]
+    return {name: stage["cmd"].replace("${prepare.corpus}", corpus).split() for name, stage in stages.items()}
 
 
 def load() -> str:

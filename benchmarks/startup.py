@@ -50,16 +50,10 @@ def _prepared(revision: str, folder: Path) -> Tree:
     params = read_yaml(folder / "params.yaml")
     params["train"]["epochs"] = 1
     write_yaml(folder / "params.yaml", params)
-    stages = read_yaml(folder / "dvc.yaml")["stages"]
-    commands = {name: stages[name]["cmd"].replace("${prepare.corpus}", params["prepare"]["corpus"]) for name in stages}
+    commands = {name: [sys.executable, *command[1:]] for name, command in common.stage_commands(folder).items()}
     for name in ("prepare", "hpo"):
-        common.measure(_as_ours(commands[name]), folder)
-    return folder, _as_ours(commands["train"])
-
-
-def _as_ours(command: str) -> list[str]:
-    """A stage's command with the Python that runs this."""
-    return [sys.executable, *command.split()[1:]]
+        common.measure(commands[name], folder)
+    return folder, commands["train"]
 
 
 def _train(tree: Tree) -> tuple[float, float, float]:

@@ -3,14 +3,16 @@
 pytest tests/test_benchmarks.py
 """
 
+import argparse
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import common, growth, startup, stock
+from benchmarks import common, growth, settings, startup, stock
 from src.core.files import read_yaml
 from src.core.records import Example
 from src.models import tiny
@@ -55,3 +57,41 @@ def test_a_command_that_fails_ends_the_measurement_with_what_it_said(tmp_path: P
     assert mib > 1
     with pytest.raises(SystemExit, match="no such thing"):
         common.measure([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_on"),
+    [
+        ("gc", "import gc; gc.freeze(); print(gc.get_freeze_count() > 0)"),
+        ("malloc", "import ctypes; print(ctypes.CDLL(None).mallopt is not None)"),
+        ("omp", "import os, src.models; print('OMP_WAIT_POLICY' in os.environ)"),
+        (
+            "dropout",
+            "from torch import nn; from src.training import dropout\n"
+            "model = nn.Sequential(nn.Linear(1, 1), nn.Dropout())\n"
+            "with dropout.quick(model): print(type(model[1]) is not nn.Dropout)",
+        ),
+    ],
+)
+def test_a_setting_can_be_switched_off(setting: str, is_on: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", f"{off}\n{is_on}"], cwd=common.ROOT, env=environment, capture_output=True, text=True
+        ).stdout
+        for off in ("", settings.OFF[setting])
+    ]
+    assert shown == ["True\n", "False\n"]
+
+
+def test_what_comes_before_the_train_stage_is_done_when_it_is_measured(tmp_path: Path) -> None:
+    arguments = argparse.Namespace(settings=["omp"], model=None, threads=None)
+    runs = settings._runs(arguments, tmp_path)  # runs prepare and hpo
+    assert list(runs) == ["train stage, tiny", "ten steps of BERT-base's size"]
+    assert (tmp_path / "metrics" / "hpo" / "best.yaml").is_file()
+
+
+def test_a_ratio_is_the_median_of_the_ratios_within_rounds() -> None:
+    on, off = [(1.0, 2.0), (1.0, 4.0), (1.0, 8.0)], [(2.0, 2.0), (3.0, 6.0), (5.0, 9.0)]
+    assert settings._cells(on, off, 0) == ["1.0", "3.0", "3.00"]
+    assert settings._cells(on, off, 1) == ["4.0", "6.0", "1.12"]

@@ -76,7 +76,8 @@ def main() -> None:
     rows = _of_file(arguments, model) if arguments.file else of_lines(arguments.texts or _standard_input())
     part = PART if arguments.file else 1  # who types a line waits for its answer
     running, done, refused = Running(), 0, 0
-    with _writer(arguments.out, arguments.json) as write, tqdm(unit=" rows", disable=not arguments.out) as bar:
+    bar_off = None if arguments.out else True  # None: off unless standard error is a terminal
+    with _writer(arguments.out, arguments.json) as write, tqdm(unit=" rows", disable=bar_off) as bar:
         for found in _predictions(model, rows, part, arguments.batch_size):
             bar.update()
             if isinstance(found, UserError):

@@ -1,12 +1,18 @@
 """Trainer callbacks: what is logged to DVCLive, and what is shown on the screen."""
 
+import math
+import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from dvclive import Live
-from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 NOISE = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "train_loss", "epoch", "peak_memory_mib")
+SECONDS_BETWEEN_LINES = 30  # at least, between the lines within an epoch
 
 
 def open_live(folder: Path) -> Live:
@@ -48,21 +54,55 @@ class LiveCallback(TrainerCallback):
         self.live.make_summary()
 
 
-class Progress(ProgressCallback):
-    """Trainer's progress bar, with a line per epoch in place of one per step."""
+class Progress(TrainerCallback):
+    """Shows how far training is: a line per epoch, and between these lines a bar or, without a terminal, a few lines.
+
+    The bar is on standard error, where red flags can be written above it. All lines are on standard output.
+    """
+
+    def __init__(self, metric: str) -> None:
+        """Makes the callback of one training.
+
+        Args:
+            metric: the name of the validation score, as the line of an epoch has it.
+        """
+        self.metric = metric
+        self.bar: tqdm | None = None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.first_step = state.global_step  # above 0 if the run is resumed
+        self.begin = self.last_line = time.monotonic()
+        if sys.stderr and sys.stderr.isatty():
+            self.bar = tqdm(total=state.max_steps, initial=self.first_step, unit=" steps", dynamic_ncols=True)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        now = time.monotonic()
+        if self.bar is not None:
+            self.bar.update()
+        elif now - self.last_line >= SECONDS_BETWEEN_LINES:
+            seconds = (now - self.begin) / (state.global_step - self.first_step)
+            left = timedelta(seconds=round(seconds * (state.max_steps - state.global_step)))
+            self._print(state, f"step {state.global_step} of {state.max_steps}, {left} left")
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        *earlier, score = _validation_scores(state)
+        best = " (best)" if score > max(earlier, default=-math.inf) else ""
+        self._print(state, f"validation {self.metric} {score:.3f}{best}")
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Ends the bar of a training that has failed, so that the line which says why comes last."""
-        if self.training_bar is not None:
-            self.training_bar.close()
+        """Ends the bar. If training has failed, the error is the last line."""
+        if self.bar is not None:
+            self.bar.close()
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        if logs and "eval_primary" in logs and self.training_bar is not None:
-            self.training_bar.write(f"epoch {state.epoch:g}: validation score {logs['eval_primary']:.4f}")
+    def _print(self, state: TrainerState, message: str) -> None:
+        self.last_line = time.monotonic()
+        with tqdm.external_write_mode():  # above the bar
+            print(f"Epoch {math.ceil(state.epoch or 0)}/{state.num_train_epochs}: {message}", flush=True)
+
+
+def _validation_scores(state: TrainerState) -> list[float]:
+    """Returns the score of each epoch so far, including those before the run was resumed."""
+    return [entry["eval_primary"] for entry in state.log_history if "eval_primary" in entry]

@@ -106,11 +106,9 @@ def fit(
         processing_class=checkpoint.tokenizer,
         callbacks=[*callbacks, *([EarlyStoppingCallback(patience)] if patience else [])],
     )
-    progress = Progress()
-    if arguments.disable_tqdm:
-        trainer.remove_callback(PrinterCallback)  # Trainer's choice where there is no bar: a line per step
-    else:
-        trainer.remove_callback(ProgressCallback)
+    progress = Progress(checkpoint.tasks[0].primary_metric if len(checkpoint.tasks) == 1 else "primary")
+    trainer.remove_callback(PrinterCallback if arguments.disable_tqdm else ProgressCallback)  # a line per step
+    if not arguments.disable_tqdm:
         trainer.add_callback(progress)
     last = resume_state.last(state_folder) if state_folder else None
     if last:

@@ -3,13 +3,17 @@
 pytest tests/stages/test_train.py
 """
 
+import contextlib
 import csv
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -55,6 +59,16 @@ from src.training.callbacks import LiveCallback
 from src.stages import train
 tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
 LiveCallback.on_save = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+run(train.main)
+"""
+LINE_PER_STEP = f"""
+from transformers import BertConfig
+from src.core.command import run
+from src.models import tiny
+from src.training import callbacks
+from src.stages import train
+tiny.config = lambda tokenizer: BertConfig(vocab_size=len(tokenizer), **{SMALL})
+callbacks.SECONDS_BETWEEN_LINES = 0
 run(train.main)
 """
 
@@ -365,7 +379,10 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_bytes_of_one_that_was_no
         logged(self, args, state, control, logs, **options)
 
     train.monkeypatch.setattr(LiveCallback, "on_log", counted)
-    assert train(changes).status == 0
+    resumed = train(changes)
+    assert resumed.status == 0
+    epochs = [line for line in resumed.out.splitlines() if line.startswith("Epoch ")]
+    assert epochs == epoch_lines(train, "primary")[1:]
     assert steps == [4, 5, 6, 7, 8, 9]
     assert [row["step"] for row in train.table("train/loss")] == [str(step) for step in range(1, 10)]
     assert train.table("train/loss") == expected
@@ -529,3 +546,47 @@ def test_logs_of_tensorboard_outlive_the_state(train: Train) -> None:
     train.monkeypatch.delenv("TENSORBOARD_LOGGING_DIR")
     assert train({"train.trainer": {"report_to": "tensorboard"}}).status == 0
     assert len(list(train.root.glob("runs/tiny-cls-7-*/events*"))) == 1
+
+
+def epoch_lines(train: Train, metric: str) -> list[str]:
+    """The lines on the epochs of a run of three, from its DVCLive files."""
+    scores = [float(row["primary"]) for row in train.table("validation/primary")]
+    best = [" (best)" if score > max(scores[:i], default=-1) else "" for i, score in enumerate(scores)]
+    return [f"Epoch {i + 1}/3: validation {metric} {score:.3f}{best[i]}" for i, score in enumerate(scores)]
+
+
+def test_progress_in_a_pipe_is_whole_lines_in_order(train: Train, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LINE_PER_STEP, *train.arguments({"train.epochs": 3}, {})],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False,
+    )  # fmt: skip
+    output = ended.stdout.decode()
+    assert ended.returncode == 0, output
+    assert "\r" not in output
+    expected = []
+    for epoch, line in enumerate(epoch_lines(train, "f1_macro"), start=1):
+        expected += [rf"Epoch {epoch}/3: step {3 * epoch - left} of 9, 0:\d\d:\d\d left" for left in (2, 1, 0)]
+        expected.append(re.escape(line))
+    shown = [line for line in output.splitlines() if line.startswith("Epoch ")]
+    assert re.fullmatch("\n".join(expected), "\n".join(shown)), output
+
+
+def test_progress_on_a_terminal_is_a_bar_with_the_time_that_remains(train: Train, tmp_path: Path) -> None:
+    terminal, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = subprocess.Popen(
+        [sys.executable, "-c", LINE_PER_STEP, *train.arguments({"train.epochs": 3}, {})],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    output = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(terminal, 4096):
+            output += part
+    os.close(terminal)
+    shown = output.decode()
+    assert process.wait() == 0, shown
+    assert re.search(r"\r *100%\|█+\| 9/9 \[\d\d:\d\d<00:00, ", shown), shown
+    lines = [line for line in re.split(r"[\r\n]+", shown) if line.startswith("Epoch ")]
+    assert lines == epoch_lines(train, "f1_macro")

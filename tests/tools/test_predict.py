@@ -232,6 +232,15 @@ def test_an_id_that_comes_twice_is_left_out_so_that_the_file_can_be_scored(
     assert "id '1' stands already in a row before" in ended.err
 
 
+def test_without_a_terminal_there_is_no_bar_and_the_summary_stays(
+    models: dict[str, Path], tool: Tool, tmp_path: Path
+) -> None:
+    file = table(tmp_path / "a.csv", [["text"], ["one"], ["two"]])
+    out = tmp_path / "out.jsonl"
+    ended = tool("predict", "--model", models["cls"], "--file", file, "--out", out)
+    assert ended.err == f"predicted 2 rows, left out 0: {out}\n"
+
+
 def test_a_line_that_is_not_utf8_is_left_out_and_named(
     models: dict[str, Path], tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,27 +103,59 @@ def test_a_resumed_run_logs_again_what_was_logged_before_it(tmp_path: Path, argu
     assert "loss.tsv" in whole
 
 
-class Bar:
-    """Stands in for tqdm."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.lines.append(line)
+SCORES = [0.4, 0.6, 0.6, 0.5, 0.7]
 
 
-def test_the_screen_shows_one_line_per_epoch(arguments: TrainingArguments) -> None:
-    progress = Progress()
-    progress.training_bar = Bar()
-    for entry in LOG:
-        state = TrainerState(global_step=int(entry["step"]), epoch=entry["epoch"])
-        progress.on_log(arguments, state, TrainerControl(), logs=dict(entry))
-    assert progress.training_bar.lines == ["epoch 1: validation score 0.4000", "epoch 1.5: validation score 0.6000"]
+def histories(scores: list[float]) -> Iterator[list[dict[str, float]]]:
+    """The log history after each of the epochs."""
+    entries = [{"eval_primary": score, "epoch": epoch} for epoch, score in enumerate(scores, start=1)]
+    return (entries[:count] for count in range(1, len(entries) + 1))
 
 
-def test_without_a_bar_nothing_is_shown(arguments: TrainingArguments, capfd: pytest.CaptureFixture[str]) -> None:
-    progress = Progress()
-    for entry in LOG:
-        progress.on_log(arguments, TrainerState(epoch=1.0), TrainerControl(), logs=dict(entry))
-    assert capfd.readouterr() == ("", "")
+def test_a_line_per_epoch_says_which_score_is_the_highest_so_far(
+    arguments: TrainingArguments, capfd: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("f1_macro")
+    for history in histories(SCORES):
+        state = TrainerState(epoch=float(len(history)), num_train_epochs=5, log_history=history)
+        progress.on_evaluate(arguments, state, TrainerControl())
+    assert capfd.readouterr().out.splitlines() == [
+        "Epoch 1/5: validation f1_macro 0.400 (best)",
+        "Epoch 2/5: validation f1_macro 0.600 (best)",
+        "Epoch 3/5: validation f1_macro 0.600",
+        "Epoch 4/5: validation f1_macro 0.500",
+        "Epoch 5/5: validation f1_macro 0.700 (best)",
+    ]
+
+
+def test_a_resumed_run_knows_the_best_score_of_the_epochs_before(
+    arguments: TrainingArguments, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, _, _, history, _ = histories(SCORES)
+    state = TrainerState(epoch=4.0, num_train_epochs=5, log_history=history)
+    Progress("primary").on_evaluate(arguments, state, TrainerControl())
+    assert capfd.readouterr().out == "Epoch 4/5: validation primary 0.500\n"
+
+
+@pytest.mark.parametrize("first_step", [0, 4])
+def test_without_a_terminal_lines_are_30_seconds_apart_and_say_what_time_remains(
+    arguments: TrainingArguments,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    first_step: int,
+) -> None:
+    seconds = 1000.0
+    monkeypatch.setattr("src.training.callbacks.time.monotonic", lambda: seconds)
+    progress = Progress("f1_macro")
+    progress.on_train_begin(arguments, TrainerState(global_step=first_step, max_steps=12), TrainerControl())
+    for step in range(first_step + 1, first_step + 7):
+        seconds += 12
+        state = TrainerState(global_step=step, max_steps=12, epoch=step / 6, num_train_epochs=2)
+        progress.on_step_end(arguments, state, TrainerControl())
+    assert (
+        capfd.readouterr().out.splitlines()
+        == {
+            0: ["Epoch 1/2: step 3 of 12, 0:01:48 left", "Epoch 1/2: step 6 of 12, 0:01:12 left"],
+            4: ["Epoch 2/2: step 7 of 12, 0:01:00 left", "Epoch 2/2: step 10 of 12, 0:00:24 left"],
+        }[first_step]
+    )

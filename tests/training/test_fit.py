@@ -628,3 +628,18 @@ def test_a_validation_split_that_scores_nothing_is_refused(
 def test_a_training_that_diverges_says_so(run: Run, make: Make, train_params: TrainParamsWith) -> None:
     with pytest.raises(UserError, match=r"training diverged: the loss is nan at step [23]; lower train\.learning_rate"):
         run(make("cls"), train_params(epochs=1), learning_rate=1e30)
+
+
+@pytest.mark.parametrize(("task", "metric"), [("cls", "f1_macro"), (JOINT, "primary")])
+def test_the_line_of_an_epoch_names_the_score_that_models_are_chosen_by(
+    run: Run, make: Make, train_params: TrainParamsWith, capfd: pytest.CaptureFixture[str], task: str, metric: str
+) -> None:
+    result = run(make(task), train_params(epochs=1))
+    assert capfd.readouterr().out == f"Epoch 1/1: validation {metric} {result.primary:.3f} (best)\n"
+
+
+def test_disable_tqdm_shows_no_progress(
+    run: Run, make: Make, train_params: TrainParamsWith, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(make("cls"), train_params(epochs=1, trainer={"disable_tqdm": True}))
+    assert capfd.readouterr().out == ""
