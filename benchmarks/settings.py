@@ -1,7 +1,7 @@
 """What each setting of the process saves of a whole run: the same commands with the setting on and off, in turns.
 
     python -m benchmarks.settings gc
-    python -m benchmarks.settings malloc omp
+    python -m benchmarks.settings omp
     python -m benchmarks.settings dropout --model ../e5    # a folder with a pretrained encoder
 
 The commands are those of dvc.yaml, without DVC, on the sample corpus. CPU seconds are user + system, of all threads.
@@ -22,7 +22,6 @@ from src.core.files import read_yaml, write_yaml
 
 OFF = {  # what a process does first, so that the setting has no effect in it
     "gc": "import gc; gc.disable = gc.freeze = lambda: None",  # measured in all stages; the others in training
-    "malloc": "import ctypes; ctypes.CDLL = type('CDLL', (ctypes.CDLL,), {'mallopt': None})",
     "omp": (
         "import os; usual = os.environ.setdefault; "
         "os.environ.setdefault = lambda name, value: None if name == 'OMP_WAIT_POLICY' else usual(name, value)"

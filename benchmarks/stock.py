@@ -1,6 +1,6 @@
 """The stock way, as transformers' example script run_glue.py sets it up: inputs padded to 128, Trainer, fp32.
 
-Imports nothing of the project, whose settings of malloc and of waiting threads would serve it, too. As a command it
+Imports nothing of the project, whose setting of waiting threads would help it too. As a command it
 reads one JSON object from standard input, and writes seconds and seconds of one core per sentence:
 
     {"texts": [...], "labels": [...], "tokenizer": folder, "batch_size": 16, "frozen": false}

@@ -1,6 +1,5 @@
 """How a command ends with an expected error: a single line and exit status 2 or 1, no traceback."""
 
-import ctypes
 import gc
 import os
 import shutil
@@ -20,7 +19,6 @@ FULL = (
     "database or disk is full",
     "iostream error",  # all that torch.save says
 )
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
@@ -74,7 +72,6 @@ def heavy_imports() -> Iterator[None]:
     does not search for garbage meanwhile, which would take a third of the time of the imports.
     """
     before = stop_at_once()
-    _keep_memory()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # otherwise a waiting thread uses the core that others need
     gc.disable()
     try:
@@ -84,15 +81,6 @@ def heavy_imports() -> Iterator[None]:
         gc.enable()
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _keep_memory() -> None:
-    """Lets malloc keep freed memory: the next batch needs as much, and new pages of the kernel are slow."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:  # glibc; elsewhere there is nothing to set
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_TOP_PAD, 2**26)
 
 
 def stop_at_once() -> dict[int, Any]:
