@@ -80,4 +80,4 @@ def _prediction(place: str, found: dict[str, Any]) -> Prediction:
         row = TASKS[task].prediction_row if task in TASKS else PredictionRow
         return row.model_validate(found).prediction()
     except ValidationError as error:
-        raise UserError(f"{place} is no Prediction: {explain(error)}") from error
+        raise UserError(f"{place} is not a valid Prediction: {explain(error)}") from error

@@ -141,7 +141,7 @@ def test_a_row_without_a_required_field_is_refused_with_its_line(tmp_path: Path,
         file.write(json.dumps(row))
     with pytest.raises(UserError) as error:
         read_predictions(tmp_path / "a.jsonl")
-    assert str(error.value).startswith(f"{tmp_path / 'a.jsonl'}, line 2 is no Prediction: ")
+    assert str(error.value).startswith(f"{tmp_path / 'a.jsonl'}, line 2 is not a valid Prediction: ")
     assert f"'{field}'" in str(error.value)
 
 

@@ -109,7 +109,7 @@ def is_at_work(child: psutil.Process) -> bool:
 @pytest.mark.parametrize(
     ("struck", "number", "status", "said"),
     [
-        ("bench", signal.SIGTERM, 143, "error: terminated; run the same command again to go on"),
+        ("bench", signal.SIGTERM, 143, "error: terminated; run the same command again to continue"),
         ("variant", signal.SIGKILL, 2, "has none of these variants: its process was killed"),
     ],
 )

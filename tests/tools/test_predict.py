@@ -192,7 +192,7 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--model", "data", "words"], "data holds no model"),
         (["--file", "a.csv", "--label-column", "lable"], "no column 'lable'; the columns are text, label"),
         (["--file", "a.csv", "--out", "a.csv"], "--out a.csv is the file that is read"),
-        (["--file", "a.csv", "--out", "data"], "data is no file that could be replaced"),
+        (["--file", "a.csv", "--out", "data"], "data is not a regular file and cannot be replaced"),
         (["--file", "a.csv", "--delimiter", "ab"], "a.csv: delimiter: "),
         (["--file", "a.jsonl", "--delimiter", ";"], "a.jsonl: delimiter: reader jsonl does not read this key"),
         (["--file", "a.jsonl", "--no-quotes"], "a.jsonl: quoting: reader jsonl does not read this key"),

@@ -103,12 +103,12 @@ def test_what_is_not_text_in_latin_letters_stays_readable(tool: Tool, tmp_path: 
 
 
 BAD = {
-    "no json": ("{", "line 2 is no Prediction: "),
-    "no object": ("[1]", "line 2 is no Prediction: "),
+    "no json": ("{", "line 2 is not a valid Prediction: "),
+    "no object": ("[1]", "line 2 is not a valid Prediction: "),
     "a field is missing": ('{"id": "2", "split": "test", "group": null, "task": "cls", "gold": "a"}', "'predicted'"),
     "a field of another type": (
         '{"id": 2, "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a"}',
-        "line 2 is no Prediction: id: Input should be a valid string, not 2",
+        "line 2 is not a valid Prediction: id: Input should be a valid string, not 2",
     ),
     "no such task": (
         '{"id": "2", "split": "test", "group": null, "task": "spam", "gold": "a", "predicted": "a"}',
@@ -116,12 +116,12 @@ BAD = {
     ),
     "lengths differ": (
         '{"id": "2", "split": "test", "group": null, "task": "span", "gold": ["O"], "predicted": ["O", "O"]}',
-        "line 2 is no Prediction: gold has 1 entries, predicted has 2",
+        "line 2 is not a valid Prediction: gold has 1 entries, predicted has 2",
     ),
     "nan": (
         '{"id": "2", "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a", '
         '"probabilities": {"a": NaN}}',
-        "line 2 is no Prediction: ",
+        "line 2 is not a valid Prediction: ",
     ),
     "an id twice": (
         '{"id": "1", "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a"}',

@@ -235,7 +235,7 @@ FAULTS: dict[str, list[Fault]] = {
         (lines(lambda rows: [*rows, rows[0]]), "red_flag", "stands already in"),
         (lines(lambda rows: rows[1:]), "red_flag", "cls test: 1 of 7 ids are not predicted"),
         (lines(lambda rows: [*rows[1:], other_id(rows[0])]), "red_flag", "1 ids are not in the data: strange"),
-        (truncated(ROWS), "red_flag", "is no Prediction"),
+        (truncated(ROWS), "red_flag", "is not a valid Prediction"),
         (removed(PREDICTIONS), "not_applicable", f"{PREDICTIONS} is not there"),
     ],
     "reload": [
