@@ -125,7 +125,7 @@ BAD = {
     ),
     "an id twice": (
         '{"id": "1", "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a"}',
-        "line 2: id '1' stands already in ",
+        "line 2: id '1' already occurs in ",
     ),
 }
 
@@ -145,7 +145,10 @@ def test_a_row_that_breaks_the_schema_is_named_by_file_and_line(
 
 def test_what_is_not_there_is_one_line_and_status_2(tool: Tool, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path, message in ((tmp_path / "none.jsonl", "does not exist"), (tmp_path / "empty", "is a folder without a")):
+    for path, message in (
+        (tmp_path / "none.jsonl", "does not exist"),
+        (tmp_path / "empty", "is a folder without files of predictions"),
+    ):
         ended = tool("score", path)
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
         assert ended.err.startswith(f"error: {path} {message}")
