@@ -192,7 +192,7 @@ PAIRED = {"columns": {"text": "text", "text_pair": "pair", "answers": "answers"}
         ({"text": "a b", "from": 2, "to": 3, "part": "a"}, {"columns": OFFSETS | SPAN, "labels": []},
          "row 1, column 'part': the text from 2 to 3 is 'b'", ["'a'"]),
         ({"text": "abc", "answers": ["x"]}, ANSWERED, "row 1, column 'answers': the answer 'x' is not in the text", []),
-        ({"text": "abc", "answers": [[2, 4]]}, ANSWERED, "row 1, column 'answers': [2, 4] is not a span", []),
+        ({"text": "abc", "answers": [[2, 4]]}, ANSWERED, "row 1, column 'answers': [2, 4] is no span", []),
         ({"text": "abc", "answers": {"text": ["b"], "answer_start": [0]}}, ANSWERED,
          "row 1, column 'answers': the answer 'b' does not stand at 0", []),
         ({"text": "abc", "answers": [5]}, ANSWERED, "row 1, column 'answers': [start, end] pairs, texts, or ", []),
