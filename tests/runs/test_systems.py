@@ -102,7 +102,7 @@ def test_a_sign_of_equality_in_the_path_belongs_to_the_path(here: Path) -> None:
         (["a=runs/theirs-*.jsonl"], "nothing matches runs/theirs-*.jsonl"),
         (["a=/nowhere/*"], "nothing matches /nowhere/*"),
         (["a=runs/**.jsonl"], r"runs/**.jsonl is no pattern: Invalid pattern: '**' can only be an entire path"),
-        (["a=empty"], "empty is a folder without a file of predictions"),
+        (["a=empty"], "empty is a folder without files of predictions"),
         (["a=bad.jsonl"], "bad.jsonl, line 1 is not a valid Prediction"),
     ],
 )
