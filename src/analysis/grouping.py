@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from src.core.config import LOOKING_ON
+from src.core.config import OBSERVING_SECTIONS
 from src.core.user_errors import UserError, unknown_name
 from src.tasks import TASKS
 
 SPLITS = {"seen": "test", "unseen": "unseen"}
 COLUMNS = (*SPLITS, "gap")
 
-NO_DIFFERENCE = (*(f"train.{name}." for name in LOOKING_ON), "train.trainer.report_to")  # such runs learn the same
+NO_DIFFERENCE = (*(f"train.{name}." for name in OBSERVING_SECTIONS), "train.trainer.report_to")
 
 Key = tuple[Any, ...]
 

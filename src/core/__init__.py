@@ -1,1 +1,1 @@
-"""What every other package may use: errors, files, params.yaml, Example and Prediction. No torch."""
+"""Errors, files, params.yaml, Example and Prediction. Every package may use them. No torch."""

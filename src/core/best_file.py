@@ -8,20 +8,21 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from src.core.config import HpoMode, Section
+from src.core.config import HpoMode
 from src.core.files import read_yaml, write_yaml
+from src.core.section import Section
 from src.core.user_errors import UserError
 
 
 class Best(Section):
-    """What best.yaml holds."""
+    """The content of best.yaml."""
 
     mode: HpoMode
     overrides: dict[str, Any]
 
 
 def write(path: Path, mode: HpoMode, overrides: dict[str, Any], remark: str | None = None) -> None:
-    """Writes the file; `overrides` is {} where train takes params.yaml as it is."""
+    """Writes the file. If train uses params.yaml without changes, `overrides` is {}."""
     write_yaml(path, Best(mode=mode, overrides=overrides).model_dump(), remark)
 
 
@@ -37,5 +38,5 @@ def read(path: Path) -> Best:
     except ValidationError as error:
         raise UserError(
             f"{path} must have two keys, mode ({', '.join(get_args(HpoMode))}) and overrides (a mapping of keys of "
-            f"train, or {{}}), but it holds {value!r:.100}; to write it again: dvc repro hpo"
+            f"train, or {{}}), but it contains {value!r:.100}; write it again with: dvc repro hpo"
         ) from error

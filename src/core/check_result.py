@@ -1,20 +1,20 @@
-"""What a check of a run, or a rule of its training, says: one of four words, why, and the figures behind it."""
+"""The result of a check or a health rule: a status, a message, and the figures that led to it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Status = Literal["not_applicable", "ok", "warning", "red_flag"]
-STATUSES: tuple[str, ...] = get_args(Status)  # the worst last
+STATUSES: tuple[str, ...] = get_args(Status)  # the worst is last
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was found; the same keys in metrics/health.json and in `check --json`.
+    """The result. metrics/health.json and `check --json` have the same keys.
 
     Attributes:
         status: one of STATUSES.
-        message: for a person; a line per thing that is wrong.
+        message: for a person; one line per problem.
     """
 
     status: str
@@ -24,7 +24,7 @@ class CheckResult:
 
 
 def worst(statuses: Iterable[str]) -> str:
-    """Returns the worst of some statuses.
+    """Returns the worst status.
 
     >>> worst(["ok", "warning", "not_applicable"])
     'warning'

@@ -1,4 +1,4 @@
-"""The command line of a stage or tool: its parser, with help that shows examples and names a page of docs/."""
+"""The command line of a stage or tool. The help shows examples and names a page of docs/."""
 
 import argparse
 import sys
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 
 def command_parser(command: str, doc: str | None, page: str) -> argparse.ArgumentParser:
-    """Returns a parser without arguments yet.
+    """Returns a parser without arguments.
 
     Args:
-        command: what a person types, such as `python -m src score`.
-        doc: the docstring of the module: a first paragraph that says what the command does, then examples.
-        page: the page of docs/ about the command, without `.md`.
+        command: the command that a person types, such as `python -m src score`.
+        doc: the docstring of the module: the first paragraph describes the command; examples follow.
+        page: the name of its page in docs/, without `.md`.
     """
     description, _, examples = (doc or "").partition("\n\n")
     return argparse.ArgumentParser(
@@ -23,6 +23,6 @@ def command_parser(command: str, doc: str | None, page: str) -> argparse.Argumen
 
 
 def warn(warnings: Iterable[str]) -> None:
-    """Prints warnings on standard error, a line each."""
+    """Prints each warning as one line on standard error."""
     for warning in warnings:
         print(f"WARNING: {warning}", file=sys.stderr)

@@ -1,29 +1,23 @@
 """params.yaml as typed, frozen objects: one class per section, in the order of the file.
 
-Holds the shape and the legality of the parameters; knows neither torch nor where data lie. What each key
-means is said once, in params.yaml.
+The classes check types, legal values and contradictions. The comments of params.yaml explain each key.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from src.core.files import read_yaml
+from src.core.section import Section, parse
 from src.core.user_errors import UserError, unknown_name
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range that numpy accepts
 HpoMode = Literal["fixed", "tuned", "search"]
-LOOKING_ON = ("health", "represent")  # sections of `train` that change nothing of what is learnt
-
-
-class Section(BaseModel):
-    """A mapping whose keys are known, typed and not to be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+OBSERVING_SECTIONS = ("health", "represent")  # sections of `train` that do not change the trained weights
 
 
 class PrepareParams(Section):
@@ -43,29 +37,34 @@ class PrepareParams(Section):
     def _no_contradiction(self) -> "PrepareParams":
         if self.split == "own" and self.unseen_groups is not None:
             raise ValueError(
-                "prepare.split: own contradicts prepare.unseen_groups; set split: fresh or null the groups"
+                "prepare.split: own contradicts prepare.unseen_groups; set prepare.split: fresh or "
+                "prepare.unseen_groups: null"
             )
         if self.split == "own" and self.folds is not None:
-            raise ValueError("prepare.split: own contradicts prepare.folds; set split: fresh or null the folds")
+            raise ValueError(
+                "prepare.split: own contradicts prepare.folds; set prepare.split: fresh or prepare.folds: null"
+            )
         if (self.folds is None) != (self.fold is None):
-            raise ValueError("prepare.fold is one of prepare.folds, counted from 0; set both or null both")
+            raise ValueError("prepare.fold and prepare.folds belong together; set both to numbers or both to null")
         if self.folds is not None and self.fold is not None and self.fold >= self.folds:
-            raise ValueError(f"prepare.fold: {self.fold} is none of the prepare.folds, 0 to {self.folds - 1}")
+            raise ValueError(
+                f"prepare.fold: {self.fold} does not exist; legal with prepare.folds: 0 to {self.folds - 1}"
+            )
         if self.group_by is not None and self.folds is not None and self.unseen_groups is not None:
             raise ValueError(
-                "prepare.group_by with prepare.folds contradicts prepare.unseen_groups: the fold holds groups out; "
-                "null one of them"
+                "prepare.group_by with prepare.folds contradicts prepare.unseen_groups, because the fold already "
+                "holds out groups; set one of the three to null"
             )
         if self.validation_fraction + self.tested_fraction >= 1:
             raise ValueError(
-                "prepare.validation_fraction + prepare.test_fraction (in folds: 1 / prepare.folds) "
-                "leave nothing to train on"
+                "prepare.validation_fraction + prepare.test_fraction (with folds: 1 / prepare.folds) leave no rows for "
+                "training; their sum must be below 1"
             )
         return self
 
     @property
     def tested_fraction(self) -> float:
-        """The share of the rows that are not held out which goes to test."""
+        """The share of test among the rows that are not in `unseen`."""
         return self.test_fraction if self.folds is None or self.group_by is not None else 1 / self.folds
 
 
@@ -108,8 +107,8 @@ class HealthParams(Section):
         ):
             if lower > upper:
                 raise ValueError(
-                    f"train.health.{key}_red_flag contradicts train.health.{key}_warning: a red flag must lie at the "
-                    "warning or beyond it, and the low end of a range below its high end"
+                    f"train.health.{key}_red_flag contradicts train.health.{key}_warning: the limit of a red flag must "
+                    "be at least as extreme as the limit of a warning, and a range must be [low, high]"
                 )
         return self
 
@@ -122,7 +121,7 @@ class RepresentParams(Section):
     @model_validator(mode="after")
     def _no_contradiction(self) -> "RepresentParams":
         if len(set(self.steps)) < len(self.steps):
-            raise ValueError(f"train.represent.steps: {self.steps} names a step twice; name each once")
+            raise ValueError(f"train.represent.steps: {self.steps} names a step twice; list each step once")
         return self
 
 
@@ -165,29 +164,32 @@ class TrainParams(Section):
     @model_validator(mode="after")
     def _no_contradiction(self) -> "TrainParams":
         if self.warmup_ratio > 0.5:
-            raise ValueError(f"train.warmup_ratio: {self.warmup_ratio} is over half of the steps; at most 0.5")
+            raise ValueError(f"train.warmup_ratio: {self.warmup_ratio} is more than half of the steps; legal: 0 to 0.5")
         if self.focal_gamma is not None and self.label_smoothing:
             raise ValueError(
-                "train.focal_gamma contradicts train.label_smoothing: it makes of the target's probability what "
-                "smoothing spreads; null the one or set the other to 0.0"
+                "train.focal_gamma contradicts train.label_smoothing, which has no effect on focal loss; set "
+                "train.focal_gamma: null or train.label_smoothing: 0.0"
             )
         if self.freeze_layers and self.mode != "full":
             raise ValueError(
-                f"train.freeze_layers: {self.freeze_layers} contradicts train.mode: {self.mode}; set 0, or mode: full"
+                f"train.freeze_layers: {self.freeze_layers} contradicts train.mode: {self.mode}; set "
+                "train.freeze_layers: 0 or train.mode: full"
             )
         for key, value in self.lora:
             if value not in (None, False) and self.mode != "lora":
                 raise ValueError(
-                    f"train.lora.{key}: {value} contradicts train.mode: {self.mode}; take it back, or set mode: lora"
+                    f"train.lora.{key}: {value} contradicts train.mode: {self.mode}; set "
+                    f"train.lora.{key}: {'false' if value is True else 'null'} or train.mode: lora"
                 )
         if self.represent.steps and self.mode == "zero_shot":
             raise ValueError(
-                "train.represent.steps contradicts train.mode: zero_shot, which has no steps; set [], or another mode"
+                "train.represent.steps contradicts train.mode: zero_shot, which has no steps; set "
+                "train.represent.steps: [] or another train.mode"
             )
         if self.separate_encoders and self.mode == "frozen":
             raise ValueError(
-                "train.separate_encoders contradicts train.mode: frozen, in which they would all say the same; "
-                "set false, or another mode"
+                "train.separate_encoders contradicts train.mode: frozen, because frozen encoders are all equal; set "
+                "train.separate_encoders: false or another train.mode"
             )
         return self
 
@@ -195,7 +197,7 @@ class TrainParams(Section):
         """Returns a copy with the values that the hpo stage chose.
 
         Raises:
-            UserError: `overrides` holds a key that is none of `train`, or a value that is not legal.
+            UserError: `overrides` holds a key that is not in `train`, or a value that is not legal.
         """
         if not isinstance(overrides, dict):
             raise UserError(f"{source}: a mapping of keys of train is expected, not {overrides!r}")
@@ -203,19 +205,19 @@ class TrainParams(Section):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that changes what is learnt: `represent` and reporters look on, and `health` judges it afterwards."""
-        return self.model_dump(exclude={**dict.fromkeys(LOOKING_ON, True), "trainer": {"report_to"}})
+        """All parameters that can change the trained weights."""
+        return self.model_dump(exclude={**dict.fromkeys(OBSERVING_SECTIONS, True), "trainer": {"report_to"}})
 
 
 Choice = bool | int | float | str | None
 
 
 class Range(Section):
-    """Numbers from `low` to `high`, both included; whole numbers where both are.
+    """Numbers from `low` to `high`, both included. If both are integers, only integers are drawn.
 
     Attributes:
-        log: draw evenly on a logarithmic scale.
-        step: distance between numbers; None: 1 for whole numbers, any for others.
+        log: draw uniformly on a logarithmic scale.
+        step: distance between numbers; None: 1 for integers, continuous for floats.
     """
 
     low: int | float
@@ -226,13 +228,13 @@ class Range(Section):
     @model_validator(mode="after")
     def _no_contradiction(self) -> "Range":
         if self.step is not None and self.step <= 0:
-            raise ValueError(f"step: {self.step} is not above 0")
+            raise ValueError(f"step: {self.step} is not above 0; set a positive step or null")
         if isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, float):
-            raise ValueError(f"step: {self.step} is no whole number, as low and high are")
+            raise ValueError(f"step: {self.step} is not an integer, but low and high are; set an integer step")
         if self.low >= self.high:
-            raise ValueError(f"low: {self.low} is not below high: {self.high}")
+            raise ValueError(f"low: {self.low} is not below high: {self.high}; set low < high")
         if self.log and (self.low <= 0 or self.step is not None):
-            raise ValueError("log: true needs low > 0 and no step")
+            raise ValueError("log: true needs low > 0 and step: null")
         return self
 
 
@@ -262,13 +264,13 @@ class HpoParams(Section):
     @model_validator(mode="after")
     def _no_contradiction(self) -> "HpoParams":
         if self.mode == "search" and not self.space:
-            raise ValueError("hpo.mode: search needs a key in hpo.space")
+            raise ValueError("hpo.mode: search needs at least one key of train in hpo.space")
         if self.rounds > 1 and not any(isinstance(domain, Range) for domain in self.space.values()):
-            raise ValueError(f"hpo.rounds: {self.rounds} narrows ranges, but hpo.space has lists of values alone")
+            raise ValueError(f"hpo.rounds: {self.rounds} needs a range in hpo.space, which has only lists; set 1")
         if self.storage is not None and "://" not in self.storage and not self.storage.endswith(".log"):
             raise ValueError(f"hpo.storage: {self.storage} is neither a URL nor the path of a journal file (*.log)")
         if self.storage is not None and urlsplit(self.storage).password:
-            raise ValueError("hpo.storage holds a password, which Git and DVC would keep; use ~/.pgpass or PGPASSWORD")
+            raise ValueError("hpo.storage has a password, which Git and DVC would store; use ~/.pgpass or PGPASSWORD")
         return self
 
 
@@ -295,14 +297,14 @@ class Params(Section):
     cost: CostParams
 
     @model_validator(mode="after")
-    def _something_is_learnt(self) -> "Params":
+    def _zero_shot_has_no_search(self) -> "Params":
         modes = self.hpo.space.get("mode", [])
         if self.hpo.mode == "search" and isinstance(modes, list) and "zero_shot" in modes:
-            raise ValueError("hpo.space.mode: zero_shot learns nothing, and is no trial; take it out")
+            raise ValueError("hpo.space.mode: zero_shot does not train and cannot be a trial; remove it")
         if self.hpo.mode != "fixed" and self.train.mode == "zero_shot":
             raise ValueError(
-                f"hpo.mode: {self.hpo.mode} contradicts train.mode: zero_shot, which learns nothing and has nothing to "
-                "choose; set hpo.mode: fixed, or another mode"
+                f"hpo.mode: {self.hpo.mode} contradicts train.mode: zero_shot, which has no hyper-parameters; set "
+                "hpo.mode: fixed or another train.mode"
             )
         return self
 
@@ -323,44 +325,7 @@ def load(path: Path) -> Params:
     """Reads params.yaml.
 
     Raises:
-        UserError: no such file, no YAML, an unknown or missing key, a wrong type, an illegal value, a contradiction.
+        UserError: the file is missing or not YAML, a key is unknown or missing, a value is not legal, or two keys
+            contradict each other.
     """
     return parse(Params, read_yaml(path), path)
-
-
-S = TypeVar("S", bound=Section)
-
-
-def parse(section: type[S], value: Any, source: Path) -> S:
-    """Turns a mapping that was read from `source` into a section.
-
-    Raises:
-        UserError: names the source, the first offending key, what was given and what is legal.
-    """
-    try:
-        return section.model_validate(value)
-    except ValidationError as error:
-        raise UserError(f"{source}: {_explain(section, error)}") from error
-    except UnicodeEncodeError as error:
-        raise UserError(f"{source}: {error.object[:80]!r} has half of a surrogate pair; replace it") from error
-
-
-def _explain(section: type[Section], error: ValidationError) -> str:
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")  # a misspelt key is missing too
-    key = ".".join(str(part) for part in first["loc"] if part not in ("list", "range"))
-    if first["type"] == "extra_forbidden":
-        parent: Any = section
-        for part in first["loc"][:-1]:
-            field = parent.model_fields.get(part)
-            kinds = [field.annotation, *get_args(field.annotation)] if field else []  # `LabelWords | None` is two
-            parent = next((kind for kind in kinds if hasattr(kind, "model_fields")), Range)
-        place = key.removesuffix(str(first["loc"][-1]))
-        return str(unknown_name("key", key, [place + name for name in parent.model_fields]))
-    if first["type"] == "missing":
-        return f"key '{key}' is missing; add it"
-    if first["type"] == "value_error":
-        message = str(first["ctx"]["error"])
-        return f"{key}: {message}" if len(first["loc"]) > 1 else message
-    if first["type"] == "model_type":
-        return f"{key or 'the file'}: a mapping of keys is expected, not {first['input']!r}"
-    return f"{key or 'the file'}: {first['msg']}, not {first['input']!r}"

@@ -1,4 +1,4 @@
-"""Files are whole or absent: each is written to a temporary name beside its place and renamed when complete."""
+"""Files are complete or absent: each is written to a temporary name in the same folder, then renamed."""
 
 import csv
 import hashlib
@@ -18,15 +18,15 @@ from src.core.user_errors import UserError
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder that takes the place of `folder` when the block ends without an error."""
-    temporary, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old.partial"))
+    """Yields an empty folder. It replaces `folder` when the block ends without an error."""
+    temporary, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("partial", "old.partial"))
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary
         if folder.exists():
-            folder.rename(old)  # and not removed in its place: killed on the way, half of it would stay there
+            folder.rename(old)  # not rmtree: if the process were killed, a part of it would remain
         temporary.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     finally:
@@ -35,13 +35,13 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields the path of a file to write that takes the place of `path` when the block ends without an error.
+    """Yields the path of a file to write. It replaces `path` when the block ends without an error.
 
     Raises:
-        UserError: `path` is a folder or a device, or cannot be where it is.
+        UserError: `path` is a folder or a device, or its parent folder cannot be created.
     """
     if path.exists() and not path.is_file():
-        raise UserError(f"{path} is no file that could be replaced; name another")
+        raise UserError(f"{path} is not a regular file and cannot be replaced; choose another path")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,7 +55,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Writes lines, each ended by a line feed, as UTF-8."""
+    """Writes lines as UTF-8. Each line ends with a line feed."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)
 
@@ -64,11 +64,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     """Writes a CSV file with a header."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_lines(path, text.getvalue().removesuffix("\n").split("\n"))  # splitlines would part a cell at U+2028
+    write_lines(path, text.getvalue().removesuffix("\n").split("\n"))  # splitlines would split a cell at U+2028
 
 
 def write_yaml(path: Path, value: Any, remark: str | None = None) -> None:
-    """Writes YAML, under a remark; comments of a value that `read_yaml` read with `comments=True` stay."""
+    """Writes YAML after an optional comment line. Comments that `read_yaml` read with `comments=True` are kept."""
     text = io.StringIO()
     YAML().dump(value, text)
     write_lines(path, [*([f"# {remark}"] if remark else []), *text.getvalue().splitlines()])
@@ -78,31 +78,31 @@ def write_json(path: Path, value: Any) -> None:
     """Writes one indented JSON value.
 
     Raises:
-        ValueError: the value holds NaN or an infinity, which JSON has no word for.
+        ValueError: the value contains NaN or an infinity, which JSON does not have.
     """
     write_lines(path, [json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)])
 
 
 def digest(settings: Any, files: Sequence[Path]) -> str:
-    """Returns 16 hexadecimal digits, the same for the same settings, as JSON has them, and the same files."""
-    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    """Returns 16 hexadecimal digits of the hash of the settings, as JSON, and the contents of the files."""
+    checksum = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in files:
-        found.update(b"\0")
+        checksum.update(b"\0")
         with path.open("rb") as file:
             while part := file.read(2**20):  # weights may be gigabytes
-                found.update(part)
-    return found.hexdigest()[:16]
+                checksum.update(part)
+    return checksum.hexdigest()[:16]
 
 
 def read_json(path: Path) -> Any:
     """Reads one JSON value.
 
     Raises:
-        UserError: the file is missing or holds no JSON.
+        UserError: the file is missing or is not JSON.
     """
     try:
         return json.loads(_read_text(path))
-    except (ValueError, RecursionError) as error:  # ValueError: no JSON, or a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number with thousands of digits
         raise UserError(f"{path} is not JSON: {error}") from error
 
 
@@ -110,15 +110,15 @@ def read_yaml(path: Path, *, comments: bool = False) -> Any:
     """Reads a YAML 1.2 file; DVC writes `3e-05`, which is a float in YAML 1.2 and a string in YAML 1.1.
 
     Args:
-        comments: keep comments and style, for a file that is written back.
+        comments: keep comments and style, because the file is written again.
 
     Raises:
-        UserError: the file is missing or holds no YAML.
+        UserError: the file is missing or is not YAML.
     """
     text = _read_text(path)
     try:
         return YAML(typ="rt" if comments else "safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none, such as 2020-13-45
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: an invalid date, such as 2020-13-45
         raise UserError(f"{path} is not YAML: {error}") from error
 
 

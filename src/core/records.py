@@ -1,4 +1,4 @@
-"""What a row means: Example (the input of every task) and Prediction (its output); JSON Lines files."""
+"""Example, the input of every task, and Prediction, its output. Their files are JSON Lines."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -16,15 +16,15 @@ SPLITS = ("train", "validation", "test", "unseen")
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One row of a corpus; what is None gives its task no target.
+    """One row of a corpus. A task has no target in a row if its field is None.
 
     Attributes:
-        group: what the row belongs to (idiom, post, topic).
+        group: the idiom, post or topic of the row.
         tokens: the words of `text`, in order.
         tags: one IOB2 tag per word.
-        answers: the spans that answer, [start, end] in characters of the text that is searched (the pair's second
-            where there is a pair), ends exclusive; empty: the text holds no answer.
-        extra: targets of tasks that have no field here, by name.
+        answers: answer spans, each [start, end] in characters of the searched text (the second text of a pair, else
+            the only text), ends exclusive; empty: the text has no answer.
+        extra: {name: target} for tasks without a field of Example.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
@@ -43,17 +43,17 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One row of a predictions file: what one task says of one example.
+    """One row of a predictions file: the prediction of one task for one example.
 
     Attributes:
-        gold: a label (cls), tags (span), [start, end] of each answer (evidence; empty: none), or None where the input
-            had none; `predicted`: a label, tags, one [start, end] or None. In characters, ends exclusive.
-        correct: gold equals predicted, or one of the answers; None without gold.
+        gold: a label (cls), tags (span), [start, end] of each answer (evidence; empty: no answer), or None if the input
+            has no gold; `predicted`: a label, tags, one [start, end] or None. In characters, ends exclusive.
+        correct: predicted equals gold, or one of the gold answers; None without gold.
         probabilities: {label: p} (cls), or p of the predicted tag per word (span).
         tokens, gold_spans, predicted_spans: span only; spans are [start, end, label], in characters, ends exclusive.
-        labels: cls only: the closed label set, of the file that the row was read from; it is not written.
-        text, score, null_score, gold_texts: evidence only; what is predicted ("": no answer), the score of the best
-            answer, that of having none, and the texts of the gold answers.
+        labels: cls only: the closed label set of the file that the row was read from; it is not written.
+        text, score, null_score, gold_texts: evidence only; the predicted text ("": no answer), the score of the best
+            answer, the score of no answer, and the texts of the gold answers.
     """
 
     id: str
@@ -75,7 +75,7 @@ class Prediction:
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Writes an example per line, in their order."""
+    """Writes one example per line, in the given order."""
     write_lines(path, (json.dumps(_as_json(example), ensure_ascii=False) for example in examples))
 
 
@@ -87,7 +87,7 @@ def read_examples(path: Path) -> list[Example]:
     """Reads a file of examples.
 
     Raises:
-        UserError: no such file, or a line that is no Example.
+        UserError: the file is missing, or a line is not a valid Example.
     """
     return [row for _, row in read_lines(path, "Example", TypeAdapter(Example))]
 
@@ -96,10 +96,10 @@ def read_splits(folder: Path) -> dict[str, Example]:
     """Reads all examples of a folder that prepare wrote: {id: example}.
 
     Raises:
-        UserError: a split has no file, or a line that is no Example.
+        UserError: the file of a split is missing, or a line is not a valid Example.
     """
-    found = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
-    return {example.id: example for example in found}
+    examples = [example for split in SPLITS for example in read_examples(folder / f"{split}.jsonl")]
+    return {example.id: example for example in examples}
 
 
 R = TypeVar("R")
@@ -109,7 +109,7 @@ def read_lines(path: Path, kind: str, record: TypeAdapter[R]) -> Iterator[tuple[
     """Yields the number of each line and the record in it.
 
     Raises:
-        UserError: no such file, or a line that is empty, not UTF-8 or not such a record.
+        UserError: the file is missing, or a line is empty, not UTF-8 or not a valid record.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; run the stage that writes it: dvc repro")
@@ -118,16 +118,16 @@ def read_lines(path: Path, kind: str, record: TypeAdapter[R]) -> Iterator[tuple[
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 if not text.strip():
-                    raise UserError(f"{path}, line {number} is no {kind}: it is empty")
+                    raise UserError(f"{path}, line {number} is not a valid {kind}: the line is empty")
                 yield number, record.validate_json(text)
             except UnicodeDecodeError as error:
                 raise UserError(f"{path}, line {number} is not UTF-8: {error.reason}") from error
             except ValidationError as error:
-                raise UserError(f"{path}, line {number} is no {kind}: {explain(error)}") from error
+                raise UserError(f"{path}, line {number} is not a valid {kind}: {explain(error)}") from error
 
 
 def explain(error: ValidationError) -> str:
-    """Says what is wrong with a record: the first field and its value."""
+    """Describes the first invalid field of a record and its value."""
     first = error.errors()[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])

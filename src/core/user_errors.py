@@ -1,27 +1,27 @@
-"""Errors that the person at the keyboard can correct, and what tells them from others."""
+"""Errors that the user can correct, and errors of too little memory."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Something that the person at the keyboard can mend; the message says what, what is legal, and what to do."""
+    """An error that the user can correct. The message says what was given, what is legal and what to do."""
 
 
-def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
-    """Builds the error for a name that is in no table, with the nearest legal one and all of them.
+def unknown_name(kind: str, name: str, legal: Iterable[str]) -> UserError:
+    """Builds the error for an unknown name. The message has the nearest legal name and all legal names.
 
     >>> str(unknown_name("task", "spam", ["cls", "span"]))
     "unknown task 'spam', did you mean 'span'? Legal: cls, span"
     """
-    names = list(legal)
-    last = {name.rpartition(".")[2]: name for name in names}  # train.foo is not near to train.epochs
-    near = get_close_matches(given.rpartition(".")[2], last, n=1)
-    hint = f", did you mean '{last[near[0]]}'?" if near else "."
-    return UserError(f"unknown {kind} '{given}'{hint} Legal: {', '.join(names)}")
+    legal = list(legal)
+    by_last_part = {key.rpartition(".")[2]: key for key in legal}  # train.foo is not similar to train.epochs
+    similar = get_close_matches(name.rpartition(".")[2], by_last_part, n=1)
+    hint = f", did you mean '{by_last_part[similar[0]]}'?" if similar else "."
+    return UserError(f"unknown {kind} '{name}'{hint} Legal: {', '.join(legal)}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Says whether memory ran out, of a GPU or of the host; torch has no class for the latter."""
+    """Says whether the memory of a GPU or of the host ran out. torch has no class for the latter."""
     names = [kind.__name__ for kind in type(error).__mro__]
     return isinstance(error, MemoryError) or "OutOfMemoryError" in names or "DefaultCPUAllocator" in str(error)

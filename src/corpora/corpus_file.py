@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from src.core.config import Section, parse
 from src.core.files import read_yaml
 from src.core.records import SPLITS
+from src.core.section import Section, parse
 from src.core.user_errors import UserError, unknown_name
 from src.tasks import TASKS
 

@@ -1,1 +1,1 @@
-"""Encoders, and how they are assembled with tasks into a model that predicts; knows neither corpora nor DVC."""
+"""Encoders, and models that combine an encoder with tasks. No corpora, no DVC."""

@@ -1,7 +1,7 @@
-"""Where in a model the encoder ends and the head begins, and which layers an encoder has.
+"""The encoders, the heads and the layers of a model.
 
-The encoder is what maps sub-words to their last hidden states. A pooler, which transformers keeps inside of some base
-models (BERT's), comes after these states and belongs to the head: in many checkpoints it is not even pretrained.
+The encoder maps sub-words to their last hidden states. A pooler, which some base models of transformers contain (BERT),
+comes after these states and belongs to the head. In many checkpoints it is not pretrained.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,59 +19,59 @@ from src.models.joint import JointModel
 
 
 def encoders(model: PreTrainedModel) -> dict[str, PreTrainedModel]:
-    """Returns the encoders of a model by the names of their modules; a joint model may have several.
+    """Returns {module name: encoder}. A joint model may have several encoders.
 
     Raises:
-        UserError: the model is not made of an encoder and a head.
+        UserError: the model does not consist of an encoder and a head.
     """
     if model.base_model is model:
         raise UserError(
-            f"a {type(model).__name__} is not made of an encoder and a head; it can be trained with train.mode: full, "
+            f"a {type(model).__name__} does not consist of an encoder and a head; set train.mode: full and "
             "train.freeze_layers: 0"
         )
-    found = {model.base_model_prefix: model.base_model}
+    modules = {model.base_model_prefix: model.base_model}
     if isinstance(model, JointModel):
-        found |= {f"encoders.{name}": encoder for name, encoder in model.encoders.items()}
-    return found
+        modules |= {f"encoders.{name}": encoder for name, encoder in model.encoders.items()}
+    return modules
 
 
 def heads(model: PreTrainedModel) -> dict[str, nn.Module]:
-    """Returns all that comes after the encoders, module by module, as far as it has weights."""
-    found = {
+    """Returns {module name: module} for all modules after the encoders that have weights."""
+    modules = {
         name: module
         for name, module in model.named_children()
         if name not in (*encoders(model), "encoders") and any(True for _ in module.parameters())
     }
-    if isinstance(model, JointModel):  # it uses no pooler; peft takes each head, and no mapping of them
-        return {name: module for name, module in found.items() if name != "heads"} | {
+    if isinstance(model, JointModel):  # it has no pooler; peft needs each head by itself
+        return {name: module for name, module in modules.items() if name != "heads"} | {
             f"heads.{name}": head for name, head in model.heads.items()
         }
     pooler = getattr(model.base_model, "pooler", None)
-    return found | ({f"{model.base_model_prefix}.pooler": pooler} if pooler is not None else {})
+    return modules | ({f"{model.base_model_prefix}.pooler": pooler} if pooler is not None else {})
 
 
 def freeze_encoders(model: PreTrainedModel) -> None:
-    """Lets the heads alone learn."""
+    """Makes only the heads trainable."""
     model.requires_grad_(False)
     for head in heads(model).values():
         head.requires_grad_(True)
 
 
 def freeze_layers(encoder: PreTrainedModel, count: int) -> None:
-    """Keeps the embeddings, which is all that comes before the layers, and the first layers from learning.
+    """Freezes the first `count` layers and everything before them (the embeddings).
 
     Raises:
-        UserError: the encoder has fewer layers, or layers that cannot be told.
+        UserError: the encoder has fewer layers, or its layers cannot be identified.
     """
     depth = encoder.config.num_hidden_layers
-    lists = [found for found in encoder.modules() if isinstance(found, nn.ModuleList) and len(found) == depth]
+    lists = [module for module in encoder.modules() if isinstance(module, nn.ModuleList) and len(module) == depth]
     if not lists:
         raise UserError(
-            f"train.freeze_layers: {count}: a {type(encoder).__name__} does not have its {depth} layers in a row of "
-            "modules; set 0, or train.mode: lora or frozen"
+            f"train.freeze_layers: {count}: a {type(encoder).__name__} does not keep its {depth} layers in one list; "
+            "set train.freeze_layers: 0, or train.mode: lora or frozen"
         )
     if count > depth:
-        raise UserError(f"train.freeze_layers: {count} is more than the {depth} layers of the encoder")
+        raise UserError(f"train.freeze_layers: {count} is more than the {depth} layers of the encoder; lower it")
     first = next(lists[0].parameters())
     for weights in takewhile(lambda weights: weights is not first, encoder.parameters()):
         weights.requires_grad_(False)
@@ -80,7 +80,7 @@ def freeze_layers(encoder: PreTrainedModel, count: int) -> None:
 
 
 def output(encoder: PreTrainedModel, states: torch.Tensor) -> BaseModelOutputWithPooling:
-    """Returns what a head expects of its encoder. Shape: states (B, T, H)."""
+    """Returns encoder states as the output that a head expects. Shape: states (B, T, H)."""
     pooler = getattr(encoder, "pooler", None)
     return BaseModelOutputWithPooling(
         last_hidden_state=states, pooler_output=None if pooler is None else pooler(states)
@@ -89,9 +89,9 @@ def output(encoder: PreTrainedModel, states: torch.Tensor) -> BaseModelOutputWit
 
 @contextmanager
 def replaced(encoder: PreTrainedModel, forward: Callable[..., Any]) -> Iterator[None]:
-    """Lets the heads see, for a while, what another function returns in place of the encoder."""
+    """Replaces the forward function of the encoder within a `with` block."""
     encoder.forward = forward
     try:
         yield
     finally:
-        del encoder.forward  # the class has the true one
+        del encoder.forward  # the forward function of the class is active again

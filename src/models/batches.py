@@ -1,4 +1,4 @@
-"""Examples as batches of tensors: tokenised once, padded to the longest of their batch."""
+"""Turns examples into batches of tensors. They are tokenised once and padded to the longest input of a batch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Output = TypeVar("Output")
 
-TOO_LARGE = "memory ran out with one row at a time; lower train.max_length, or choose a smaller model"
+TOO_LARGE = "memory ran out with one row at a time; lower train.max_length, or use a smaller model"
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Examples, and what a checkpoint's tokenizer made of each: one window, or several of a long text."""
+    """Examples and their tokenised windows; a long text may have several windows."""
 
     examples: Sequence[Example]
     windows: Sequence[Sequence[Encoding]]
@@ -42,7 +42,7 @@ def encode(checkpoint: Checkpoint, examples: Sequence[Example]) -> Encoded:
 
 
 def features(checkpoint: Checkpoint, encoded: Encoded) -> list[dict[str, Any]]:
-    """Returns for each window its model inputs, its targets under the names of the tasks, and its length."""
+    """Returns for each window its model inputs, its targets by task name, and its length."""
     return [
         window.inputs
         | {task.name: task.encode(example, window, checkpoint.labels[task.name]) for task in checkpoint.tasks}
@@ -82,45 +82,45 @@ def longest_first(
     device: torch.device,
     forward: Callable[[dict[str, torch.Tensor]], Output],
 ) -> Iterator[tuple[list[int], Output]]:
-    """Runs inputs in batches of like length; yields their places in the sequence, and what came of them.
+    """Runs inputs in batches of similar length. Yields their positions in `inputs` and the output of the batch.
 
-    Where memory runs out, batches have half as many inputs from there on.
+    If memory runs out, the following batches have half as many inputs.
 
     Args:
-        forward: what is done with a batch; what it returns is better not on a GPU, for it is held during the next.
+        forward: runs a batch. Its output should be on the CPU, because it stays in memory during the next batch.
 
     Shape: a batch (B, T).
 
     Raises:
-        UserError: memory does not do for a single input.
+        UserError: memory is too small for a single input.
     """
     order = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]["input_ids"]))
     done = 0
     while done < len(order):
-        chosen = order[done : done + batch_size]
-        batch = tokenizer.pad([inputs[i] for i in chosen], return_tensors="pt")
+        positions = order[done : done + batch_size]
+        batch = tokenizer.pad([inputs[i] for i in positions], return_tensors="pt")
         try:
             output = forward(batch.to(device))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            if len(chosen) == 1:
+            if len(positions) == 1:
                 raise UserError(TOO_LARGE) from error
         else:
-            yield chosen, output
-            done += len(chosen)
+            yield positions, output
+            done += len(positions)
             continue
-        batch_size = -(-len(chosen) // 2)
+        batch_size = -(-len(positions) // 2)
         hardware.free_memory()
 
 
 def parts_of(batch: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:
-    """Cuts a batch of the collator into parts of so many rows at most.
+    """Splits a batch of the collator into parts of at most `rows` rows.
 
-    Shape: each tensor, of a part as of the batch, begins with its rows.
+    Shape: the first axis of each tensor is the rows.
     """
     for start in range(0, len(batch["input_ids"]), rows):
-        chosen = slice(start, start + rows)
-        part: dict[str, Any] = {name: values[chosen] for name, values in batch.items() if name != "targets"}
-        part["targets"] = {task: values[chosen] for task, values in batch["targets"].items()}
+        of_part = slice(start, start + rows)
+        part: dict[str, Any] = {name: values[of_part] for name, values in batch.items() if name != "targets"}
+        part["targets"] = {task: values[of_part] for task, values in batch["targets"].items()}
         yield part

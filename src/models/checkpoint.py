@@ -1,4 +1,4 @@
-"""A checkpoint: a model with its tokenizer, its tasks and their labels; made from an encoder, saved, loaded."""
+"""Creates, saves and loads a checkpoint: a model with its tokenizer, its tasks and their labels."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from src.models.verbalizer import Verbalizer
 from src.tasks import TASKS, parse
 from src.tasks.task import Task
 
-OURS: dict[str, type[PreTrainedModel]] = {"joint": JointModel, "verbalizer": Verbalizer}  # by config.model_type
+CUSTOM_CLASSES: dict[str, type[PreTrainedModel]] = {"joint": JointModel, "verbalizer": Verbalizer}  # by model_type
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is trained, saved and run.
+    """A model that can be trained, saved and used for predictions.
 
     Attributes:
         labels: {task: its label set, in the order of the logits}.
-        max_length: sub-words per input; what is longer is cut, or read in windows.
-        settings: those of its tasks, by name.
-        precision: fp32, bf16 or fp16: of its training, and of every prediction ever after.
+        max_length: sub-words per input; a longer input is cut or read in windows.
+        settings: {name: value} of the settings of its tasks.
+        precision: fp32, bf16 or fp16, in training and in every prediction.
     """
 
     model: PreTrainedModel
@@ -62,18 +62,18 @@ class Checkpoint:
 
     @property
     def stride(self) -> int | None:
-        """Sub-words that neighbouring windows of a long text share; None: it is cut."""
+        """Sub-words that neighbouring windows of a long text share; None: a long text is cut."""
         return int(self.settings["stride"]) if any(task.windowed for task in self.tasks) else None
 
     def logits(
         self, inputs: Mapping[str, torch.Tensor], model: torch.nn.Module | None = None
     ) -> dict[str, torch.Tensor]:
-        """Runs the model (or a wrapped form of it).
+        """Runs the model, or a wrapped version of it.
 
-        Shape: inputs (B, T); values like the logits of each task.
+        Shape: inputs (B, T); values as the logits of each task.
         """
-        output = (self.model if model is None else model)(**inputs)  # a compiled one has no truth value
-        per_task = type(output) is dict  # of a model of ours; those of transformers have classes for their outputs
+        output = (self.model if model is None else model)(**inputs)  # not `or`: a compiled model has no truth value
+        per_task = type(output) is dict  # a CUSTOM_CLASSES model; transformers returns objects
         return output if per_task else {task.name: task.logits(output) for task in self.tasks}
 
     @property
@@ -82,7 +82,7 @@ class Checkpoint:
 
     @property
     def is_plain(self) -> bool:
-        return type(self.model) not in OURS.values()
+        return type(self.model) not in CUSTOM_CLASSES.values()
 
     @property
     def summary(self) -> str:
@@ -96,7 +96,7 @@ class Checkpoint:
         return inference.decode(self, encoded, inference.run(self, encoded, batch_size))
 
     def outputs(self, examples: Sequence[Example]) -> list[np.ndarray]:
-        """Returns the logits of every window, task by task."""
+        """Returns the logits of every window, task after task."""
         logits = inference.run(self, encode(self, examples), len(examples))
         return [window for windows in logits.values() for window in windows]
 
@@ -104,7 +104,7 @@ class Checkpoint:
         return dict(self.model.state_dict())
 
     def save(self, folder: Path) -> None:
-        """Saves weights, configuration and tokenizer. With one task, it is a plain transformers checkpoint."""
+        """Saves weights, configuration and tokenizer. With one task, the folder is a plain transformers checkpoint."""
         self.model.config.task = "+".join(self.labels)
         if self.settings:
             self.model.config.task_settings = dict(self.settings)
@@ -120,14 +120,14 @@ def create(
     train: Sequence[Example],
     params: TrainParams,
 ) -> Checkpoint:
-    """Puts new heads on an encoder; draws their weights from torch's random state.
+    """Adds new heads to an encoder. Their weights come from the random state of torch.
 
     Args:
-        train: what `tiny` trains its tokenizer on; unused for other encoders.
+        train: the training texts for the tokenizer of `tiny`; unused for other encoders.
 
     Raises:
-        UserError: the encoder cannot be found or loaded, has no fast tokenizer for a task that needs one, or is too
-            short for train.max_length.
+        UserError: the encoder cannot be found or loaded, a task needs a fast tokenizer and the encoder has none, or
+            train.max_length is longer than the encoder allows.
     """
     tasks = [TASKS[name] for name in labels]
     if encoder.source is None:
@@ -146,7 +146,7 @@ def create(
         model = _joint(encoder, config, labels, origin, params)
     max_length = params.max_length
     if max_length > positions(model):
-        raise UserError(f"train.max_length: {max_length} is longer than the encoder's {positions(model)} positions")
+        raise UserError(f"train.max_length: {max_length} is too long; the encoder has {positions(model)} positions")
     tokenizer.model_max_length = max_length
     settings = {name: getattr(params, name, default) for name, default in _settings(tasks).items()}
     return Checkpoint(model, tokenizer, labels, max_length, settings, hardware.precision(params, model))
@@ -162,22 +162,23 @@ def _check(
     for task in tasks:
         if not task.pooled and not tokenizer.is_fast:
             raise UserError(
-                f"task '{task.name}' needs a fast tokenizer, which tells the characters of each sub-word; that of "
-                f"'{encoder.source}' ({type(tokenizer).__name__}) is not one: choose another model or task: cls"
+                f"task '{task.name}' needs a fast tokenizer, which gives the characters of each sub-word; the "
+                f"tokenizer of '{encoder.source}' ({type(tokenizer).__name__}) is slow; set another model, or task: cls"
             )
         if task.windowed and tokenizer("a")["input_ids"][0] != tokenizer.cls_token_id:
             raise UserError(
-                f"task '{task.name}' needs inputs that begin with the token which stands for no answer, such as [CLS]; "
-                f"those of '{encoder.source}' do not: choose another model or task: cls"
+                f"task '{task.name}' needs inputs that begin with a token for no answer, such as [CLS]; the inputs of "
+                f"'{encoder.source}' do not; set another model, or task: cls"
             )
-    if config.model_type in OURS:
+    if config.model_type in CUSTOM_CLASSES:
         raise UserError(
-            f"the model in {encoder.source} is a {config.model_type} model of ours, from which no other can be started"
+            f"the model in {encoder.source} is a {config.model_type} model of this project, which cannot be fine-tuned "
+            "again; set model to its encoder"
         )
 
 
 def positions(model: PreTrainedModel) -> int:
-    """The longest input that a model takes, in sub-words; RoBERTa's kind does not use its first positions."""
+    """The longest input of a model in sub-words. Models like RoBERTa do not use their first positions."""
     tables = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
     sizes = [
         table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
@@ -194,7 +195,7 @@ def _single(
     auto_class = getattr(transformers, TASKS[name].auto_class)
     config.id2label = dict(enumerate(names))
     config.label2id = {label: i for i, label in enumerate(names)}
-    config.problem_type = None  # what the model was fine-tuned on before
+    config.problem_type = None  # it may be set from an earlier fine-tuning
     if encoder.source is None:
         return auto_class.from_config(config, dtype=torch.float32)
     options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
@@ -217,7 +218,7 @@ def _joint(
     try:
         model = JointModel(joint)
     except ValueError as error:
-        raise UserError(f"task {'+'.join(labels)} needs an encoder that transformers has built in: {error}") from error
+        raise UserError(f"task {'+'.join(labels)} needs an encoder that is part of transformers: {error}") from error
     if encoder.source is not None:
         model.encoder = pretrained(AutoModel, encoder.source, origin, dtype=torch.float32)
         for name in model.encoders:
@@ -226,10 +227,10 @@ def _joint(
 
 
 def load(folder: Path, *, trust_remote_code: bool = False) -> Model:
-    """Loads what was saved: a model of this project, or any transformers checkpoint of a task's class.
+    """Loads a saved model: a model of this project, or a transformers checkpoint with the class of a task.
 
     Raises:
-        UserError: no model there, one that lacks weights, or of a class that no task has.
+        UserError: the folder has no model, weights are missing, or no task uses the class of the model.
     """
     if (folder / matcher.FILE).is_file():
         return matcher.load(folder)
@@ -239,29 +240,29 @@ def load(folder: Path, *, trust_remote_code: bool = False) -> Model:
 def load_checkpoint(
     folder: Path, *, trust_remote_code: bool = False, weights: str | None = None, revision: str | None = None
 ) -> Checkpoint:
-    """Loads a model that has weights.
+    """Loads a model with weights.
 
     Args:
-        weights: for a single task: where an adapter's base is, on the hub or in a folder; instead of what was saved.
-        revision: of `weights`.
+        weights: for a single task: hub id or folder of an adapter's base model, which replaces the saved weights.
+        revision: the revision of `weights`.
 
     Raises:
-        UserError: as of `load`; or the model is a list of idioms.
+        UserError: as in `load`, or the model is a list of idioms.
     """
     if (folder / matcher.FILE).is_file():
-        raise UserError(f"{folder} is a zero-shot list of idioms, which has no weights; name another model")
+        raise UserError(f"{folder} is a zero-shot list of idioms, which has no weights; choose another model")
     if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} holds no model; train one: dvc repro train, or fetch it: dvc pull")
+        raise UserError(f"{folder} contains no model; train one: dvc repro train, or download it: dvc pull")
     origin = {"trust_remote_code": trust_remote_code}
     tokenizer = pretrained(AutoTokenizer, folder, origin)
     raw = read_json(folder / "config.json")
-    if raw.get("model_type") in OURS:
-        model = _whole(OURS[raw["model_type"]], folder, {})
+    if raw.get("model_type") in CUSTOM_CLASSES:
+        model = _load_complete(CUSTOM_CLASSES[raw["model_type"]], folder, {})
         labels = dict(model.config.task_labels)
     else:
         task = _task_of(folder, raw)
         if weights is None:
-            model = _whole(getattr(transformers, task.auto_class), folder, origin)
+            model = _load_complete(getattr(transformers, task.auto_class), folder, origin)
         else:
             config = pretrained(AutoConfig, folder, origin)
             options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
@@ -276,31 +277,32 @@ def load_checkpoint(
     )
 
 
-def _whole(auto_class: Any, folder: Path, origin: Mapping[str, Any]) -> PreTrainedModel:
-    """Loads a model that has all of its weights; transformers draws those that are missing at random."""
-    model, found = pretrained(auto_class, folder, origin, output_loading_info=True)
-    if missing := sorted(found["missing_keys"]):
+def _load_complete(auto_class: Any, folder: Path, origin: Mapping[str, Any]) -> PreTrainedModel:
+    """Loads a model and checks that no weights are missing. transformers would initialise them at random."""
+    model, loading_info = pretrained(auto_class, folder, origin, output_loading_info=True)
+    if missing := sorted(loading_info["missing_keys"]):
         raise UserError(
-            f"the model in {folder} lacks {len(missing)} of its weights, such as {missing[0]}; is the folder whole?"
+            f"the model in {folder} lacks {len(missing)} of its weights, such as {missing[0]}; check that the folder "
+            "is complete"
         )
     return model
 
 
 def _task_of(folder: Path, raw: Mapping[str, Any]) -> Task:
-    """Returns the task that config.json names. A checkpoint of another program names only its architecture."""
+    """Returns the task in config.json. A checkpoint from another program has only its architecture there."""
     if "task" in raw:
         (task,) = parse(raw["task"])
         return task
     if not raw.get("architectures"):
-        raise UserError(f"{folder / 'config.json'} does not say under 'architectures' which class the model is of")
+        raise UserError(f"{folder / 'config.json'} has no class of the model; add it under 'architectures'")
     architecture = raw["architectures"][0]
-    able = [task for task in TASKS.values() if architecture.endswith(task.auto_class.removeprefix("AutoModel"))]
-    if not able:
-        raise UserError(f"{folder} holds a {architecture}, which is no model of the tasks {', '.join(TASKS)}")
-    if len(able) > 1:
-        names = ", ".join(task.name for task in able)
+    tasks = [task for task in TASKS.values() if architecture.endswith(task.auto_class.removeprefix("AutoModel"))]
+    if not tasks:
+        raise UserError(f"{folder} contains a {architecture}, which is not a model of any task: {', '.join(TASKS)}")
+    if len(tasks) > 1:
+        names = ", ".join(task.name for task in tasks)
         raise UserError(
-            f"{folder} holds a {architecture}, which may be a model of the tasks {names}; name its task in "
-            f'{folder / "config.json"}: "task": "{able[0].name}"'
+            f"{folder} contains a {architecture}, which may be a model of several tasks: {names}; set the task in "
+            f'{folder / "config.json"}: "task": "{tasks[0].name}"'
         )
-    return able[0]
+    return tasks[0]

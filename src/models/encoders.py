@@ -1,6 +1,6 @@
-"""The encoders that have a name, and how any encoder is found: by that name, by hub id, or in a local folder.
+"""The table of named encoders. Other encoders are given by hub id or local folder.
 
-Imports neither torch nor transformers when it is imported: the hpo stage looks names up here.
+Importing this module does not import torch, because the stage hpo uses the table.
 """
 
 import re
@@ -14,12 +14,12 @@ PRETRAINED_LEARNING_RATE = 2e-5
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder to start from.
+    """A pretrained encoder, or `tiny`.
 
     Attributes:
         source: hub id or local folder; None: built from the train split (`tiny`).
-        learning_rate: peak learning rate where train.learning_rate is null and the encoder learns.
-        remote_code: cannot be loaded without running code from the hub.
+        learning_rate: peak learning rate if train.learning_rate is null and the encoder is trained.
+        remote_code: the encoder needs code from the hub.
     """
 
     source: str | None
@@ -43,10 +43,10 @@ ENCODERS: dict[str, Encoder] = {
 
 
 def start(model: str, task: str, seed: int, revision: str | None) -> str:
-    """Names the encoder that training starts from: equal where its weights are.
+    """Returns a name for the initial weights of the encoder: equal names mean equal weights.
 
-    `tiny` draws them, after the seed and among heads of the task. A pretrained one is named without its owner or
-    folder, so that a copy of it on this machine is the same.
+    The weights of `tiny` depend on task and seed. The name of a pretrained encoder has no owner or folder, so that a
+    local copy has the same name.
     """
     encoder = ENCODERS.get(model, Encoder(model))
     if encoder.source is None:
@@ -56,33 +56,33 @@ def start(model: str, task: str, seed: int, revision: str | None) -> str:
 
 
 def find(model: str, trust_remote_code: bool, revision: str | None) -> Encoder:
-    """Looks up the `model` parameter: a name of the table, owner/name on the hub, or a local folder.
+    """Resolves the parameter `model`: a name in the table, owner/name on the hub, or a local folder.
 
     Args:
-        revision: of a model on the hub; one that may run code of its own needs a commit.
+        revision: the revision of a hub model; a commit if it may run its own code.
 
     Raises:
-        UserError: a name that is none of these, a folder without a model, or remote code that is not allowed.
+        UserError: the name is unknown, the folder has no model, or remote code is not allowed.
     """
     encoder = ENCODERS.get(model)
     if encoder is None and Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
-            raise UserError(f"model: the folder {model} has no config.json; it must hold a saved transformers model")
+            raise UserError(f"model: the folder {model} has no config.json; it must contain a saved transformers model")
         return Encoder(model)
     if encoder is None and model.startswith((".", "/", "~")):
-        raise UserError(f"model: there is no folder {model}")
+        raise UserError(f"model: there is no folder {model}; set an existing folder")
     if encoder is None and model.count("/") == 1:
         encoder = Encoder(model)
     if encoder is None:
         raise unknown_name("model", model, [*ENCODERS, "owner/name on the hub", "./folder"])
     if encoder.remote_code and not trust_remote_code:
         raise UserError(
-            f"model: {model} runs code from the hub; read it, then set "
-            "train.trust_remote_code: true, and train.revision to the commit that was read"
+            f"model: {model} runs code from the hub; read the code, then set "
+            "train.trust_remote_code: true, and train.revision to the commit that you read"
         )
     if encoder.source is not None and trust_remote_code and not re.fullmatch("[0-9a-f]{40}", revision or ""):
         raise UserError(
-            f"train.trust_remote_code: true needs train.revision, the commit of {encoder.source} whose code was read: "
-            f"40 digits of 0-9 and a-f, not {revision!r}, for a branch or a tag can be moved to other code"
+            f"train.trust_remote_code: true needs train.revision, the commit of {encoder.source} whose code you read: "
+            f"40 digits of 0-9 and a-f, not {revision!r}, because a branch or a tag can move to other code"
         )
     return encoder

@@ -1,4 +1,4 @@
-"""What the machine is, and what follows from it: device, precision, threads, loading, memory."""
+"""The machine and the settings that depend on it: device, precision, threads, data loading, memory."""
 
 import os
 import platform
@@ -18,13 +18,13 @@ from transformers import PreTrainedModel
 from src.core.config import TrainParams
 from src.core.user_errors import UserError
 
-SMALL = 10_000_000  # weights behind the embeddings; in a smaller model, casts cost more than bf16 saves on a CPU
+SMALL = 10_000_000  # weights without embeddings; below it, bf16 is not faster on a CPU
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How training uses the machine; the parameters of the same names, with what they leave open chosen."""
+    """The parameters of the same names, with null and auto replaced by values for this machine."""
 
     device: str
     threads: int
@@ -35,10 +35,10 @@ class Setup:
 
 
 def choose(params: TrainParams) -> Setup:
-    """Chooses by the machine what the parameters leave open.
+    """Replaces null and auto in the parameters by values for this machine.
 
     Raises:
-        UserError: a GPU is asked for where there is none.
+        UserError: train.device is cuda, but there is no GPU.
     """
     kind = device(params.device).type
     on_gpu = kind == "cuda"
@@ -54,23 +54,23 @@ def choose(params: TrainParams) -> Setup:
 
 
 def prepare(params: TrainParams) -> Setup:
-    """Chooses, and sets what torch keeps for the whole process.
+    """Chooses the setup and applies it to torch for the whole process.
 
     Raises:
-        UserError: as of `choose`.
+        UserError: as in `choose`.
     """
     setup = choose(params)
     torch.set_num_threads(setup.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = setup.tf32
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # otherwise cuBLAS may differ between runs
     torch.use_deterministic_algorithms(setup.deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs, and nobody reads it
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, not needed
     return setup
 
 
 @contextmanager
 def without_tf32() -> Iterator[None]:
-    """Lets a GPU multiply fp32 with all of its mantissa, for a while."""
+    """Turns TF32 off within a `with` block, so that a GPU multiplies fp32 with the full mantissa."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     matmul.allow_tf32 = cudnn.allow_tf32 = False
@@ -80,27 +80,27 @@ def without_tf32() -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
-def device(wanted: str = "auto") -> torch.device:
-    """Turns the parameter train.device into a device; auto: the GPU where there is one, else the CPU.
+def device(name: str = "auto") -> torch.device:
+    """Returns the device of the parameter train.device; auto: the GPU if there is one, else the CPU.
 
     Raises:
-        UserError: a GPU is asked for where there is none.
+        UserError: train.device is cuda, but there is no GPU.
     """
-    found = torch.cuda.is_available()
-    if wanted == "cuda" and not found:
-        raise UserError("train.device: cuda, but torch finds no GPU here; set cpu or auto")
-    return torch.device("cuda" if found and wanted != "cpu" else "cpu")
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        raise UserError("train.device: cuda, but torch finds no GPU; set cpu or auto")
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
 
 
 def precision(params: TrainParams, model: PreTrainedModel) -> str:
-    """Turns the parameter train.precision into fp32, bf16 or fp16.
+    """Returns fp32, bf16 or fp16 for the parameter train.precision.
 
     Raises:
         UserError: fp16 without a GPU.
     """
     on_gpu = device(params.device).type == "cuda"
     if params.precision == "fp16" and not on_gpu:
-        raise UserError("train.precision: fp16 needs a GPU; here fp32, bf16 or auto")
+        raise UserError("train.precision: fp16 needs a GPU; set fp32, bf16 or auto")
     if params.precision != "auto":
         return params.precision
     if on_gpu:
@@ -110,23 +110,23 @@ def precision(params: TrainParams, model: PreTrainedModel) -> str:
 
 
 def _has_fast_bf16() -> bool:
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("amx_tile", "avx512_bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_tile", "avx512_bf16"))
 
 
-def dtype(precision: str, on: torch.device) -> torch.dtype:
-    """Returns the type to predict in; where a CPU meets a model of fp16, which CPUs are slow at, it is fp32."""
-    return torch.float32 if precision == "fp16" and on.type == "cpu" else DTYPES[precision]
+def dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Returns the data type for predictions. A CPU uses fp32 for an fp16 model, because CPUs are slow in fp16."""
+    return torch.float32 if precision == "fp16" and device.type == "cpu" else DTYPES[precision]
 
 
 def free_memory() -> None:
-    """Gives back what the allocator of the GPU holds and nothing uses."""
+    """Releases unused memory of the GPU allocator."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Names the device and the versions that a result depends on."""
+    """Returns the device name and the versions that a result depends on."""
     import accelerate
     import transformers
 
@@ -149,10 +149,10 @@ def _cpu_name() -> str:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """Returns the most memory that this process has held, in MiB: of the GPU or, on a CPU, of the host."""
+    """Returns the peak memory of this process in MiB, on the GPU or, for a CPU, on the host."""
     if device.type == "cuda":
         return float(round(torch.cuda.max_memory_allocated() / 2**20, 1))
-    if sys.platform == "linux":  # where ru_maxrss begins with that of the process which started this one
+    if sys.platform == "linux":  # here ru_maxrss includes the parent process
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return round(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 2**10, 1)
     unit = 1 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes on macOS, in KiB elsewhere
@@ -160,7 +160,7 @@ def peak_memory_mib(device: torch.device) -> float:
 
 
 def memory_mib(device: torch.device) -> float:
-    """Returns the memory of the device, in MiB; a CPU has that of the host."""
+    """Returns the memory of the device in MiB; for a CPU, the memory of the host."""
     if device.type == "cuda":
         return float(torch.cuda.get_device_properties(0).total_memory / 2**20)
     return float(psutil.virtual_memory().total / 2**20)

@@ -1,4 +1,4 @@
-"""What every model can do, whether it has weights or not. Training, evaluation and tools ask for nothing else."""
+"""The interface of all models, with and without weights. Training, evaluation and tools use only this interface."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """A checkpoint with its tokenizer, or a list of idioms that is matched."""
+    """A checkpoint with its tokenizer, or a list of idioms to match."""
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
@@ -38,19 +38,19 @@ class Model(Protocol):
 
     @property
     def summary(self) -> str:
-        """What the model is, in a few words."""
+        """A short description of the model."""
 
     def to(self, device: str) -> None:
-        """Moves a trained model to a device, in the precision that it predicts in."""
+        """Moves a trained model to a device, in its precision for predictions."""
 
     def predict(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
-        """Predicts every example with every task; returns a row per example and task, in the order of the examples."""
+        """Predicts every example with every task. Returns a row per example and task, in the order of the examples."""
 
     def outputs(self, examples: Sequence[Example]) -> list[np.ndarray]:
-        """Returns the numbers that the predictions follow from, to compare two models."""
+        """Returns the numbers behind the predictions, to compare two models."""
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Returns all weights by name; empty for a model without weights."""
+        """Returns {name: weights}; empty for a model without weights."""
 
     def save(self, folder: Path) -> None:
-        """Writes all that `load` reads."""
+        """Writes the files that `load` reads."""

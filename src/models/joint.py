@@ -1,4 +1,4 @@
-"""The one model class of ours: several heads over one encoder, or one each. A single task needs none of it."""
+"""The model class for several tasks: several heads over one encoder, or one encoder per task."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from src.tasks import TASKS
 
 
 class JointConfig(PretrainedConfig):
-    """The encoder's own configuration, the label set of each task, and how the heads sit on the encoder."""
+    """The configuration of the encoder, the label set of each task, pooling, and the number of encoders."""
 
     model_type = "joint"
 
@@ -25,7 +25,7 @@ class JointConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
-        self.task_labels = [(name, list(labels)) for name, labels in task_labels]  # JSON would sort a mapping
+        self.task_labels = [(name, list(labels)) for name, labels in task_labels]  # not a mapping: JSON would sort it
         self.pooling = pooling
         self.separate_encoders = separate_encoders
         super().__init__(**kwargs)
@@ -35,16 +35,16 @@ class JointConfig(PretrainedConfig):
         return AutoConfig.for_model(**self.encoder)
 
 
-AutoConfig.register(JointConfig.model_type, JointConfig)  # else loading its tokenizer warns of an unknown type
+AutoConfig.register(JointConfig.model_type, JointConfig)  # otherwise loading its tokenizer warns about an unknown type
 
 
 class JointModel(PreTrainedModel):
     """Maps model inputs to the logits of every task.
 
-    With separate encoders, `encoder` is that of the pooled task; every other task has one of its own, to each of whose
-    states the pooled state is added.
+    With separate encoders, `encoder` belongs to the pooled task. Every other task has its own encoder, and the pooled
+    state is added to each of its states.
 
-    Shape: inputs (B, T); each value like the logits of its task's head.
+    Shape: inputs (B, T); each value as the logits of the task's head.
     """
 
     config_class = JointConfig

@@ -1,4 +1,4 @@
-"""The zero-shot model of a task that uses the idiom lexicon: it marks canonical idioms, and has learnt nothing."""
+"""The zero-shot model of a task that uses the idiom lexicon. It matches canonical idioms and is not trained."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FILE = "idioms.json"
 
 @dataclass(frozen=True)
 class Matcher:
-    """A Model without weights.
+    """A model without weights.
 
     Attributes:
-        labels: {the task: its label set}.
-        kind: the label of all spans that are matched.
+        labels: {task: its label set}, with one task.
+        kind: the label of all matched spans.
     """
 
     labels: Mapping[str, Sequence[str]]
@@ -53,16 +53,16 @@ class Matcher:
         return Lexicon(self.idioms)
 
     def to(self, device: str) -> None:
-        """Strings are matched on the CPU."""
+        """Does nothing: strings are matched on the CPU."""
 
     def predict(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
-        """Marks the idioms in each sentence. The rows have no probabilities."""
+        """Predicts the idioms that match in each sentence. The rows have no probabilities."""
         (task,) = self.tasks
-        assert task.lexicon is not None  # zero_shot.py makes no matcher for another task
+        assert task.lexicon is not None  # zero_shot.py creates matchers only for tasks with a lexicon
         return [task.lexicon.predict(example, self._lexicon, self.kind) for example in examples]
 
     def outputs(self, examples: Sequence[Example]) -> list[np.ndarray]:
-        """Returns the index of each predicted label, a number per word."""
+        """Returns the index of the predicted label of each word."""
         (labels,) = self.labels.values()
         index = {label: float(i) for i, label in enumerate(labels)}
         return [np.array([index[label] for label in row.predicted]) for row in self.predict(examples, len(examples))]
@@ -75,12 +75,14 @@ class Matcher:
 
 
 def load(folder: Path) -> Matcher:
-    """Loads what was saved.
+    """Loads a saved matcher.
 
     Raises:
-        UserError: the file holds something else.
+        UserError: the file has other content.
     """
     try:
         return Matcher(**read_json(folder / FILE))
     except TypeError as error:
-        raise UserError(f"{folder / FILE} is no model of mode zero_shot; dvc repro train, or dvc pull") from error
+        raise UserError(
+            f"{folder / FILE} is not a model of mode zero_shot; train one: dvc repro train, or download it: dvc pull"
+        ) from error

@@ -1,14 +1,14 @@
-"""One state for a whole input, made of the states of its sub-words; padding has no part in it."""
+"""Combines the states of the sub-words of an input into one state, without padding."""
 
 import torch
 from torch import nn
 
 
 class Pooling(nn.Module):
-    """Shape: states (B, T, H) and mask (B, T), 0 where there is padding, to (B, H).
+    """Shape: states (B, T, H) and mask (B, T), 0 for padding, to (B, H).
 
-    first: the state of [CLS] or <s>. mean, max: over all sub-words, special tokens among them. attention: their mean,
-    weighted by the softmax of a learnt linear score of each.
+    first: the state of [CLS] or <s>. mean, max: over all sub-words, including special tokens. attention: the mean
+    weighted by the softmax of a trained linear score.
     """
 
     def __init__(self, how: str, width: int) -> None:

@@ -1,6 +1,6 @@
-"""The predictions of a model on the test splits, joined with the idiom lexicon if `evaluate.lexicon` asks for it.
+"""Predicts the test splits with a model and, if `evaluate.lexicon` is set, the idiom lexicon.
 
-The stage evaluate and the checks of a finished run both call this function.
+The stage evaluate and the checks of a finished run both use it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,18 +25,18 @@ def predict_splits(
     """Returns {split: predictions}.
 
     Args:
-        rule: evaluate.lexicon.
+        rule: the value of evaluate.lexicon.
         idioms: the canonical idioms of the corpus.
         train: the train split, from which the lexicon takes the label of its matches.
 
     Raises:
-        UserError: the rule contradicts the tasks or the corpus.
+        UserError: the tasks or the corpus do not support the rule.
     """
     check_lexicon(model.tasks, rule)
     if rule != "none" and not idioms:
         raise UserError(
-            f"evaluate.lexicon: {rule} needs canonical idioms, and the corpus has none; set none, or "
-            "canonical_idioms in its corpus.yaml"
+            f"evaluate.lexicon: {rule} needs canonical idioms, but the corpus has none; set evaluate.lexicon: none, or "
+            "add canonical_idioms to its corpus.yaml"
         )
     rows = {split: model.predict(examples, batch_size) for split, examples in splits.items()}
     for task in model.tasks:

@@ -1,6 +1,6 @@
 """The encoder `tiny`: a small BERT with random weights and a WordPiece tokenizer trained on the train split.
 
-It needs no download and learns in seconds; it shows that the pipeline works and knows no language.
+It needs no download and trains in seconds. It shows that the pipeline works, but is not pretrained.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +12,11 @@ from src.core.records import Example
 
 VOCABULARY = 4000
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-PRIVATE = 0xF0000  # first of 65,534 code points that no text uses
+PRIVATE = 0xF0000  # first of 65,534 private code points, which texts do not use
 
 
 def config(tokenizer: PreTrainedTokenizerBase) -> BertConfig:
-    """Returns the shape of the encoder: 2 layers of width 256."""
+    """Returns the configuration of the encoder: 2 layers of width 256."""
     return BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=256,
@@ -29,7 +29,7 @@ def config(tokenizer: PreTrainedTokenizerBase) -> BertConfig:
 
 
 def tokenizer(examples: Sequence[Example]) -> PreTrainedTokenizerBase:
-    """Trains the tokenizer on the texts of examples; the same texts give the same tokenizer."""
+    """Trains the tokenizer on the texts of examples. The same texts give the same tokenizer."""
     texts = [text for example in examples for text in (example.text, example.text_pair) if text]
     normalizer, pre_tokenizer = normalizers.NFC(), pre_tokenizers.BertPreTokenizer()
     words = [word for text in texts for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))]
@@ -51,10 +51,10 @@ def tokenizer(examples: Sequence[Example]) -> PreTrainedTokenizerBase:
 
 
 def _sub_words(words: Iterable[str]) -> list[str]:
-    """Learns the sub-words of words, `##` before those that continue a word.
+    """Learns sub-words from words. A sub-word inside a word begins with `##`.
 
-    tokenizers' WordPieceTrainer breaks ties differently in every process. Its BpeTrainer does not, as long as it marks
-    no continuations itself; so a letter inside a word is a letter of its own here, until training is over.
+    WordPieceTrainer of tokenizers breaks ties differently in every process. BpeTrainer does not if it does not mark
+    continuations itself. So during training, a private code point replaces each letter inside a word.
     """
     words = list(words)
     inside = {

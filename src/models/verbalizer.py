@@ -1,6 +1,6 @@
-"""The zero-shot model of a task with exclusive labels: a pretrained encoder, and words for the labels.
+"""The zero-shot model of a task with exclusive labels: a pretrained encoder and words for the labels.
 
-It has no head that could be random. What it says of a label follows from the pretrained weights alone.
+It has no head with random weights. The logits depend only on the pretrained weights.
 """
 
 import math
@@ -16,13 +16,13 @@ from src.models.pooling import Pooling
 
 
 class VerbalizerConfig(PretrainedConfig):
-    """The encoder's own configuration, the labels, and their words as the encoder's tokenizer spells them.
+    """The configuration of the encoder, the labels, and the label words as sub-words.
 
     Args:
-        prompt: sub-words between the text and what is filled in, and behind it.
-        mask: the sub-word that is to be filled in.
-        words: of each label, in the order of `labels`: words, of one sub-word or more; empty for an encoder that fills
-            nothing in, which compares texts with descriptions of the labels.
+        prompt: the sub-words before the masks (after the text) and after the masks.
+        mask: the sub-word of the mask token.
+        words: the words of each label, in the order of `labels`, each with one or more sub-words. Empty for an encoder
+            without a masked language model: texts are compared with descriptions of the labels.
     """
 
     model_type = "verbalizer"
@@ -55,7 +55,7 @@ class VerbalizerConfig(PretrainedConfig):
 
     @property
     def room(self) -> int:
-        """Sub-words that an input must leave free."""
+        """The number of sub-words that an input must leave for the prompt."""
         longest = max((len(word) for words in self.words for word in words), default=0)
         return len(self.prompt[0]) + longest + len(self.prompt[1])
 
@@ -66,9 +66,9 @@ AutoConfig.register(VerbalizerConfig.model_type, VerbalizerConfig)  # as JointCo
 class Verbalizer(PreTrainedModel):
     """Maps model inputs, padded on the right, to the logits of the task.
 
-    With words: the prompt is put behind the text, before the last special sub-word; a label's logit is the log of the
-    mean probability of its words. The probability of a word of several sub-words is the geometric mean of theirs, each
-    at a mask of its own. Without: the cosine of the mean states of text and description.
+    With words: the prompt follows the text, before the last special sub-word. The logit of a label is the log of the
+    mean probability of its words. The probability of a word is the geometric mean over its sub-words, each at its own
+    mask. Without words: the cosine of the mean states of text and description.
 
     Shape: inputs (B, T) to (B, L).
     Source: Schick and Schütze 2021, Exploiting Cloze Questions for Few Shot Text Classification, sections 3.1 and 3.3.
@@ -98,7 +98,7 @@ class Verbalizer(PreTrainedModel):
         return torch.stack(logits, dim=1)
 
     def _at_masks(self, inputs: Mapping[str, torch.Tensor], count: int) -> torch.Tensor:
-        """Log-probabilities of what is filled in at so many masks: (B, count, vocabulary)."""
+        """Returns the log-probabilities at `count` masks: (B, count, vocabulary)."""
         before, after = self.config.prompt
         prompt = torch.tensor([*before, *[self.config.mask] * count, *after], device=inputs["input_ids"].device)
         ends = inputs["attention_mask"].sum(dim=1) - 1
@@ -109,7 +109,7 @@ class Verbalizer(PreTrainedModel):
         masked = states.gather(1, places[:, :, None].expand(-1, -1, states.shape[-1]))
         with backbone.replaced(
             encoder, lambda *_, **__: backbone.output(encoder, masked)
-        ):  # the head need not see the rest
+        ):  # the head runs only on the masks
             return self.encoder(**extended).logits.float().log_softmax(dim=-1)
 
     def _of_descriptions(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -117,15 +117,15 @@ class Verbalizer(PreTrainedModel):
         return functional.cosine_similarity(self.mean_states(inputs)[:, None], descriptions, dim=-1)
 
     def mean_states(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """In fp32, for cosines are nearly alike. Shape: inputs (B, T) to (B, H)."""
+        """Returns mean states in fp32, because the cosines are similar. Shape: inputs (B, T) to (B, H)."""
         states = self.encoder(**inputs).last_hidden_state.float()
         return Pooling("mean", states.shape[-1])(states, inputs["attention_mask"])
 
 
 def _inserted(rows: torch.Tensor, ends: torch.Tensor, prompt: torch.Tensor, name: str) -> torch.Tensor:
-    """Puts the prompt before the last sub-word of each row, and there repeats its mask and its segment."""
-    found = []
+    """Inserts the prompt before the last sub-word of each row. Its attention mask and segment are repeated."""
+    extended = []
     for row, end in zip(rows, ends.tolist(), strict=True):
         middle = prompt if name == "input_ids" else row[end].expand(len(prompt))
-        found.append(torch.cat([row[:end], middle, row[end:]]))
-    return torch.stack(found)
+        extended.append(torch.cat([row[:end], middle, row[end:]]))
+    return torch.stack(extended)

@@ -1,6 +1,6 @@
-"""Tasks: one folder each. A task string is a list of tasks over one encoder: `cls+span`.
+"""Tasks, one folder each. A task string such as `cls+span` is a list of tasks over one encoder.
 
-Neither this package nor a task imports torch when it is imported: scores are computed without torch.
+Importing this package does not import torch, because scores are computed without torch.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def parse(task: str) -> list[Task]:
     """Splits a task string into its tasks.
 
     Raises:
-        UserError: an unknown task, or one that is named twice.
+        UserError: a task is unknown or is named twice.
 
     >>> [task.name for task in parse("cls+span")]
     ['cls', 'span']
@@ -34,21 +34,21 @@ def parse(task: str) -> list[Task]:
         if name not in TASKS:
             raise unknown_name("task", name, [*TASKS, "+".join(TASKS)])
         if names.count(name) > 1:
-            raise UserError(f"task '{task}' names {name} twice")
+            raise UserError(f"task '{task}' names {name} twice; name it once")
     return [TASKS[name] for name in names]
 
 
 def check_lexicon(tasks: Sequence[Task], rule: str) -> None:
-    """Checks that a task of the run knows the value of `evaluate.lexicon`.
+    """Checks that a task of the run supports the value of `evaluate.lexicon`.
 
     Raises:
-        UserError: no task does.
+        UserError: no task supports it.
     """
     if rule != "none" and not any(task.lexicon and rule in task.lexicon.rules for task in tasks):
-        able = [task.name for task in TASKS.values() if task.lexicon and rule in task.lexicon.rules]
+        names = [task.name for task in TASKS.values() if task.lexicon and rule in task.lexicon.rules]
         raise UserError(
-            f"evaluate.lexicon: {rule} is for task {', '.join(able)}, and this run has task: "
-            f"{'+'.join(task.name for task in tasks)}; set none, or add such a task"
+            f"evaluate.lexicon: {rule} needs task {' or '.join(names)}, but this run has task: "
+            f"{'+'.join(task.name for task in tasks)}; set evaluate.lexicon: none, or add the task"
         )
 
 
@@ -58,23 +58,23 @@ def label_sets(tasks: Sequence[Task], examples: Sequence[Example], declared: Seq
     Raises:
         UserError: the examples have no targets for a task.
     """
-    found = {task.name: task.labels(examples, declared) for task in tasks}
-    for name, labels in found.items():
+    sets = {task.name: task.labels(examples, declared) for task in tasks}
+    for name, labels in sets.items():
         if not labels:
-            able = [task.name for task in TASKS.values() if task.labels(examples, declared)]
+            names = [task.name for task in TASKS.values() if task.labels(examples, declared)]
             raise UserError(
-                f"task '{name}': the corpus has no targets for it; it has them for: {', '.join(able) or 'no task'}"
+                f"task '{name}': the corpus has no targets for it; it has targets for: {', '.join(names) or 'no task'}"
             )
-    return found
+    return sets
 
 
 def validation_scores(tasks: Sequence[Task], rows: Sequence[Prediction]) -> dict[str, Any]:
-    """Scores each task on its own rows with gold; `primary`, the mean of their primary metrics, chooses models."""
+    """Scores each task on its rows with gold. `primary`, the mean of the primary metrics, selects models."""
     scores = {
         task.name: task.score([row for row in rows if row.task == task.name and row.gold is not None]) for task in tasks
     }
     primary = [scores[task.name][task.primary_metric] for task in tasks]
     return {
-        **{name: value for s in scores.values() for name, value in s.items()},
+        **{name: value for metrics in scores.values() for name, value in metrics.items()},
         "primary": sum(primary) / len(primary),
     }

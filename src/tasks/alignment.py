@@ -1,7 +1,7 @@
-"""Text to sub-words and back: tokenisation of an example, and which sub-word stands for which word or characters.
+"""Tokenises examples and aligns sub-words with words and characters.
 
-The text is tokenised as it stands, not word by word, so that a saved model sees in transformers' pipelines what it saw
-in training; words and sub-words are matched by their characters.
+The whole text is tokenised, not word by word, so that pipelines of transformers give a saved model the same input as in
+training. Words and sub-words are aligned by character offsets.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Encoding:
-    """An example, or a window of it, as a tokenizer gives it.
+    """A tokenised example, or one window of it.
 
     Attributes:
-        inputs: what the model takes: input_ids and its companions, T integers each.
-        first_subwords: for each word of the example the position of its first sub-word; None where it was cut off.
-            Empty for an example without words.
-        offsets: windows only: the characters of each sub-word of the searched text, less the white space around them;
-            None for special tokens, the other text of a pair, and mere white space.
-        extent: windows only: the characters of the searched text that this window holds.
+        inputs: model inputs: input_ids, attention_mask and others, T integers each.
+        first_subwords: the position of the first sub-word of each word; None if it was cut off. Empty for an example
+            without words.
+        offsets: windows only: the characters of each sub-word of the searched text, without surrounding white space;
+            None for special tokens, the other text of a pair, and pure white space.
+        extent: windows only: the characters of the searched text in this window.
 
     Shape: inputs (T,), first_subwords (W,), offsets (T,).
     """
@@ -40,7 +40,7 @@ class Encoding:
 
 
 def searched_text(example: Example) -> str:
-    """Returns the text that answers are looked for in: the second of a pair, or the only one."""
+    """Returns the text that is searched for answers: the second text of a pair, or the only text."""
     return example.text if example.text_pair is None else example.text_pair
 
 
@@ -52,16 +52,16 @@ def tokenize(
     with_words: bool,
     stride: int | None = None,
 ) -> list[list[Encoding]]:
-    """Tokenises examples, pairs in the tokenizer's own pair format; returns the windows of each.
+    """Tokenises examples and returns the windows of each. A pair has the pair format of the tokenizer.
 
     Args:
         max_length: sub-words of a window.
         with_words: align sub-words with the words of each example; needs a fast tokenizer.
-        stride: None: what is longer than max_length is cut, and there is one window. Else the searched text is read in
-            as many windows as it takes, which share so many sub-words with their neighbours; needs a fast tokenizer.
+        stride: None: an input longer than max_length is cut to one window. Otherwise the searched text is split into
+            windows, and neighbouring windows share this number of sub-words; needs a fast tokenizer.
 
     Raises:
-        UserError: the text that is not searched leaves no room for windows.
+        UserError: the other text of a pair is too long for windows.
     """
     if stride is None:
         return [[_cut(example, tokenizer, max_length, with_words)] for example in examples]
@@ -89,16 +89,16 @@ def _windows(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: i
     texts: dict[str, Any] = {"text": [example.text]}
     if example.text_pair is not None:
         texts["text_pair"] = [example.text_pair]
-    whole = tokenizer(**texts, truncation=False, return_offsets_mapping=True, verbose=False)
-    length = len(whole["input_ids"][0])
+    encoded = tokenizer(**texts, truncation=False, return_offsets_mapping=True, verbose=False)
+    length = len(encoded["input_ids"][0])
     if length > max_length:
-        other = length - whole.sequence_ids(0).count(searched)
-        if max_length - other <= stride:  # the tokenizer would panic
+        other = length - encoded.sequence_ids(0).count(searched)
+        if max_length - other <= stride:  # the tokenizer would crash
             raise UserError(
-                f"train.max_length: {max_length} has no room for windows of example '{example.id}': {other} sub-words "
-                f"are not searched, and windows share train.stride: {stride}; raise the one or lower the other"
+                f"train.max_length: {max_length} is too short for windows of example '{example.id}': {other} sub-words "
+                f"are not searched, and windows share train.stride: {stride}; raise max_length or lower stride"
             )
-        whole = tokenizer(
+        encoded = tokenizer(
             **texts,
             truncation=("only_first", "only_second")[searched],
             max_length=max_length,
@@ -108,25 +108,25 @@ def _windows(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: i
         )
     text = searched_text(example)
     words = locate(example.tokens or [], example.text)
-    found: list[Encoding] = []
-    last = len(whole["input_ids"]) - 1
-    for i, mapping in enumerate(whole["offset_mapping"]):
-        sequences = whole.sequence_ids(i)
+    windows: list[Encoding] = []
+    last = len(encoded["input_ids"]) - 1
+    for i, mapping in enumerate(encoded["offset_mapping"]):
+        sequences = encoded.sequence_ids(i)
         offsets = [_stripped(subword, text) for subword in _of_text(searched, mapping, sequences)]
         inside = [subword for subword in offsets if subword is not None]
-        found.append(
+        windows.append(
             Encoding(
-                {name: whole[name][i] for name in tokenizer.model_input_names if name in whole},
+                {name: encoded[name][i] for name in tokenizer.model_input_names if name in encoded},
                 first_subwords(_of_text(0, mapping, sequences), words, example.text),
                 offsets,
                 (inside[0][0] if i and inside else 0, inside[-1][1] if i < last and inside else len(text)),
             )
         )
-    return found
+    return windows
 
 
 def _of_text(text: int, mapping: Sequence[Offsets], sequences: Sequence[int | None]) -> list[Offsets | None]:
-    """Offsets of the sub-words of one text of a pair; None for special tokens, and the other text."""
+    """Returns the offsets of the sub-words of one text of a pair; None for special tokens and the other text."""
     return [offsets if sequence == text else None for offsets, sequence in zip(mapping, sequences, strict=True)]
 
 
@@ -140,22 +140,22 @@ def _stripped(subword: Offsets | None, text: str) -> Offsets | None:
 
 
 def first_subwords(subwords: Sequence[Offsets | None], words: Sequence[Offsets], text: str) -> list[int | None]:
-    """Finds for each word the first sub-word that shares a character with it.
+    """Returns for each word the position of the first sub-word that shares a character with it.
 
-    A sub-word's leading white space does not count (byte-level and SentencePiece tokenizers include it). A sub-word
-    that covers two words stands for both.
+    Leading white space of a sub-word does not count (byte-level and SentencePiece tokenizers include it). A sub-word
+    that covers two words belongs to both.
 
     >>> first_subwords([None, (0, 2), (2, 5), (5, 9), None], [(0, 5), (6, 9)], "words and")
     [1, 3]
     """
-    found: list[int | None] = []
+    firsts: list[int | None] = []
     position = 0
     for start, end in words:
         while position < len(subwords) and _end(subwords[position]) <= start:
             position += 1
         inside = position < len(subwords) and _start(subwords[position], text) < end
-        found.append(position if inside else None)
-    return found
+        firsts.append(position if inside else None)
+    return firsts
 
 
 def _end(subword: Offsets | None) -> int:
@@ -163,7 +163,7 @@ def _end(subword: Offsets | None) -> int:
 
 
 def _start(subword: Offsets | None, text: str) -> int:
-    assert subword is not None  # _end sorts the others out
+    assert subword is not None  # `first_subwords` skips None
     start, end = subword
     while start < end and text[start].isspace():
         start += 1

@@ -1,4 +1,4 @@
-"""The type of a baseline: fitted on train at most, it predicts the examples of every split."""
+"""The type of a baseline. A baseline may be fitted on train, and predicts the examples of every split."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,5 +11,5 @@ Baseline = Callable[[Sequence[Example], Splits, Sequence[str]], Rows]
 
 
 def each(splits: Splits, predict: Callable[[Example], Prediction]) -> Rows:
-    """Predicts every example of every split by itself."""
+    """Applies `predict` to every example of every split."""
     return {split: [predict(example) for example in examples] for split, examples in splits.items()}

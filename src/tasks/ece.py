@@ -1,4 +1,4 @@
-"""The expected calibration error."""
+"""Expected calibration error."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def ece(confidence: np.ndarray, correct: np.ndarray) -> float:
 
     Args:
         confidence: probability of the predicted label, in [0, 1].
-        correct: 1.0 where that label is the gold one, else 0.0.
+        correct: 1.0 if the predicted label is the gold label, else 0.0.
 
     Shape: (N,), (N,).
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.

@@ -1,4 +1,4 @@
-"""Categories of mistakes for tasks that predict spans: how the predicted extents differ from those of gold."""
+"""Categories of mistakes for tasks that predict spans: the predicted extents compared with the gold extents."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +11,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "POSITION": ("SHIFT", "WRONG_SPAN", "MULTI_SPAN"),
     }
 )
-BOUNDARIES = {  # where predicted starts and ends, against gold: -1 before, 0 at the same place, 1 behind
+BOUNDARIES = {  # start and end of predicted relative to gold: -1 before, 0 equal, 1 after
     (1, 0): "PARTIAL_START",
     (0, -1): "PARTIAL_END",
     (1, -1): "PARTIAL_BOTH",
@@ -22,7 +22,7 @@ BOUNDARIES = {  # where predicted starts and ends, against gold: -1 before, 0 at
 
 
 def category(gold: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> str:
-    """Names how the predicted extents miss gold. Of several gold spans, the one with the largest overlap counts.
+    """Returns the category of a mistake. If there are several gold spans, the one with the largest overlap counts.
 
     Args:
         gold, predicted: [start, end] of each span, ends exclusive; they are not equal.

@@ -9,5 +9,5 @@ def f1(counts: np.ndarray) -> np.ndarray:
     Shape: (..., C, 3) to (...).
     """
     tp, fp, fn = np.moveaxis(counts, -1, 0)
-    whole = 2 * tp + fp + fn
-    return np.asarray(np.divide(2 * tp, whole, out=np.zeros_like(whole, dtype=float), where=whole > 0).mean(axis=-1))
+    total = 2 * tp + fp + fn
+    return np.asarray(np.divide(2 * tp, total, out=np.zeros_like(total, dtype=float), where=total > 0).mean(axis=-1))

@@ -1,4 +1,4 @@
-"""What a task does with canonical idioms that the lexicon matches in a sentence."""
+"""How a task uses the canonical idioms that the lexicon matches in a sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,12 +8,12 @@ from src.text.lexicon import Lexicon
 
 
 class LexiconUse(NamedTuple):
-    """How a task uses the idiom lexicon.
+    """The functions of a task that use the idiom lexicon.
 
     Attributes:
-        kind: returns the label of matches, given the train split.
-        predict: returns the prediction that the matches in a sentence amount to, with that label.
-        rules: {value of `evaluate.lexicon`: joins the model's row with that of `predict`}.
+        kind: returns the label of matches from the train split.
+        predict: builds the prediction from the matches in a sentence, with this label.
+        rules: {value of `evaluate.lexicon`: function that joins the row of the model with the row of `predict`}.
     """
 
     kind: Callable[[Sequence[Example]], str]

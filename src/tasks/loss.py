@@ -1,4 +1,4 @@
-"""Cross entropy and log-probabilities, which tasks share."""
+"""Cross entropy and log-probabilities for all tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-IGNORED = -100  # the target that transformers and torch pass over
+IGNORED = -100  # transformers and torch ignore this target
 
 
 def cross_entropy(
@@ -19,12 +19,12 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     focal_gamma: float | None = None,
 ) -> torch.Tensor:
-    """Returns the mean cross entropy over the targets that are not -100; zero where there is none.
+    """Returns the mean cross entropy over the targets that are not -100; zero if there are none.
 
-    With class_weights the mean is weighted by them, with focal_gamma each term by (1 - p of the target) ** focal_gamma.
+    class_weights weight the mean. focal_gamma weights each term by (1 - p of the target) ** focal_gamma.
 
     Args:
-        focal_gamma: above 0; label_smoothing has no effect beside it.
+        focal_gamma: above 0; label_smoothing then has no effect.
 
     Shape: logits (..., L), targets (...), class_weights (L,) or None; returns ().
     Source: torch.nn.functional.cross_entropy; Lin et al. 2017, Focal Loss for Dense Object Detection, equation 5.
@@ -38,7 +38,7 @@ def cross_entropy(
     if focal_gamma is not None:
         gold = targets[kept]
         log_p = logits[kept].float().log_softmax(-1).gather(-1, gold[:, None]).squeeze(-1)
-        missing = (1 - log_p.exp()).clamp(min=torch.finfo(torch.float32).eps)  # at 0 a root has no derivative
+        missing = (1 - log_p.exp()).clamp(min=torch.finfo(torch.float32).eps)  # a root has no derivative at 0
         weights = 1.0 if class_weights is None else class_weights[gold]
         return -(weights * missing**focal_gamma * log_p).sum() / amount(gold, class_weights)
     return functional.cross_entropy(
@@ -51,16 +51,16 @@ def cross_entropy(
 
 
 def amount(targets: torch.Tensor, class_weights: torch.Tensor | None = None) -> torch.Tensor:
-    """Returns what the mean of `cross_entropy` divides by: the number of targets, or the sum of their weights.
+    """Returns the denominator of the mean in `cross_entropy`: the number of targets, or the sum of their weights.
 
-    Shape: as there.
+    Shape: as in `cross_entropy`.
     """
     kept = targets != IGNORED
     return kept.sum().float() if class_weights is None else class_weights[targets[kept]].sum()
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Log-probabilities in double precision, so that none is minus infinity.
+    """Log-probabilities in double precision, so that no value is minus infinity.
 
     Shape: (..., L) to (..., L); the exponentials of the last axis sum to one.
     """

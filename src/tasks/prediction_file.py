@@ -1,4 +1,4 @@
-"""Files of predictions: JSON Lines, a row per input and task. Analysis, ensembles and reports read nothing else."""
+"""Files of predictions: JSON Lines, one row per input and task. Analysis, ensembles and reports read only these."""
 
 import json
 from collections import defaultdict
@@ -17,7 +17,7 @@ from src.tasks.prediction_row import PredictionRow
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Writes one prediction a line, sorted by id and task; the fields of other tasks are left out."""
+    """Writes one prediction per line, sorted by id and task. The fields of other tasks are omitted."""
     write_lines(path, map(as_line, sorted(predictions, key=lambda row: (row.id, row.task))))
 
 
@@ -25,10 +25,10 @@ REQUIRED = tuple(field.name for field in fields(Prediction))[:7]
 
 
 def as_line(row: Prediction) -> str:
-    """Returns a prediction as it stands in a file.
+    """Returns a prediction as a line of the file.
 
     Raises:
-        ValueError: a figure is NaN or infinite.
+        ValueError: a number is NaN or infinite.
     """
     values = {name: value for name, value in asdict(row).items() if name != "labels"}
     present = {name: value for name, value in values.items() if name in REQUIRED or value is not None}
@@ -36,26 +36,27 @@ def as_line(row: Prediction) -> str:
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Reads a file of predictions, or all *.jsonl of a folder as one; fields that are not ours are passed over.
+    """Reads a file of predictions, or all *.jsonl of a folder as one file. Unknown fields are ignored.
 
     Raises:
-        UserError: no such file, a line that is no Prediction, an id that stands twice in one split and task, no line.
+        UserError: the file is missing or empty, a line is not a valid Prediction, or an id occurs twice in the same
+            split and task.
     """
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if not files:
-        raise UserError(f"{path} is a folder without a file of predictions (*.jsonl)")
+        raise UserError(f"{path} is a folder without files of predictions (*.jsonl)")
     rows: list[Prediction] = []
     places: dict[tuple[str, str, str], str] = {}
     for file in files:
-        for number, found in read_lines(file, "Prediction", TypeAdapter(dict[str, Any])):
+        for number, values in read_lines(file, "Prediction", TypeAdapter(dict[str, Any])):
             place = f"{file}, line {number}"
-            row = _prediction(place, found)
+            row = _prediction(place, values)
             first = places.setdefault((row.split, row.task, row.id), place)
             if first != place:
-                raise UserError(f"{place}: id '{row.id}' stands already in {first}, in the same split and task")
+                raise UserError(f"{place}: id '{row.id}' already occurs in {first}, in the same split and task")
             rows.append(row)
     if not rows:
-        raise UserError(f"{path} holds no predictions")
+        raise UserError(f"{path} contains no predictions")
     return with_labels(rows, label_sets_of(rows))
 
 
@@ -68,16 +69,16 @@ def label_sets_of(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
 
 
 def with_labels(rows: Iterable[Prediction], labels: Mapping[str, Sequence[str]]) -> list[Prediction]:
-    """Gives rows the label set of their task, so that any part of them is scored over the same labels."""
+    """Adds the label set of the task to each row, so that any subset of rows is scored over the same labels."""
     return [replace(row, labels=tuple(labels[row.task])) if labels.get(row.task) else row for row in rows]
 
 
-def _prediction(place: str, found: dict[str, Any]) -> Prediction:
-    task = str(found.get("task"))
-    if "task" in found and task not in TASKS:
+def _prediction(place: str, values: dict[str, Any]) -> Prediction:
+    task = str(values.get("task"))
+    if "task" in values and task not in TASKS:
         raise UserError(f"{place}: {unknown_name('task', task, TASKS)}")
     try:
         row = TASKS[task].prediction_row if task in TASKS else PredictionRow
-        return row.model_validate(found).prediction()
+        return row.model_validate(values).prediction()
     except ValidationError as error:
-        raise UserError(f"{place} is no Prediction: {explain(error)}") from error
+        raise UserError(f"{place} is not a valid Prediction: {explain(error)}") from error

@@ -1,4 +1,4 @@
-"""What the rows of every task hold in a predictions file. The task's own fields are in its row.py."""
+"""The fields that all tasks have in a predictions file. The other fields of a task are in its row.py."""
 
 import json
 from dataclasses import fields
@@ -31,9 +31,9 @@ class PredictionRow(BaseModel):
     @model_validator(mode="after")
     def _correct_is_true(self) -> Self:
         if self.gold is None and self.correct is not None:
-            raise ValueError("correct must be null where gold is")
+            raise ValueError("correct must be null if gold is null")
         if self.gold is not None and self.correct not in (None, self.is_correct):
-            raise ValueError(f"correct is {json.dumps(self.correct)}, but gold and predicted say otherwise")
+            raise ValueError(f"correct is {json.dumps(self.correct)}, but gold and predicted contradict it")
         return self
 
     def prediction(self) -> Prediction:

@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """What a task says of itself. A plain class with these members is a task."""
+    """The interface of a task. A class with these members is a task."""
 
     name: str
     primary_metric: str
-    """The score that chooses models, and of which the generalisation gap is computed."""
+    """The score that selects models and defines the generalisation gap."""
     auto_class: str
     """The transformers Auto class of a single-task checkpoint."""
     pipeline: str
     """The name of the task on the hub (`pipeline_tag`)."""
     pooled: bool
-    """One target for the whole input. Otherwise the targets are of sub-words, which needs a fast tokenizer."""
+    """True: one target for the whole input. False: targets for sub-words, which need a fast tokenizer."""
     labelled: bool
-    """Each target is a label: class weights, label smoothing and focal loss apply."""
+    """True: each target is a label, and class weights, label smoothing and focal loss apply."""
     exclusive_labels: bool
-    """Each input has exactly one label of a closed set, and its probabilities sum to 1."""
+    """True: each input has exactly one label of a closed set, and its probabilities sum to 1."""
     windowed: bool
-    """All tasks of the model read an input longer than max_length in windows. Otherwise the input is cut."""
+    """True: all tasks of the model read an input longer than max_length in windows. False: the input is cut."""
     settings: Mapping[str, float]
-    """Numbers that windows and decoding depend on, saved with the model. A key of `train` of that name sets one."""
+    """Numbers for windows and decoding, saved with the model. A key of `train` with the same name sets a number."""
 
     # row.py
     prediction_row: type[PredictionRow]
-    """What is legal in a row of a predictions file."""
+    """The schema of a row of a predictions file."""
 
     def has_target(self, example: Example) -> bool:
         """Says whether the example has a target for this task."""
 
     def problems(self, example: Example, declared: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Yields (field of the example, what is wrong with it).
+        """Yields (field of the example, problem).
 
         Args:
             declared: the labels of corpus.yaml.
@@ -65,12 +65,12 @@ class Task(Protocol):
         """
 
     def label_set(self, rows: Sequence[Prediction]) -> tuple[str, ...]:
-        """Returns the labels that scores of these rows are computed over. Empty: those that occur in the rows."""
+        """Returns the labels that the scores of these rows use. Empty: the labels that occur in the rows."""
 
     def encode(self, example: Example, encoding: Encoding, labels: Sequence[str]) -> int | list[int]:
         """Returns the target of a window: the index of a label, a list per sub-word or label, or (start, end).
 
-        -100 means that there is no target.
+        -100: no target.
         """
 
     # model.py
@@ -92,10 +92,10 @@ class Task(Protocol):
         label_smoothing: float = 0.0,
         focal_gamma: float | None = None,
     ) -> torch.Tensor:
-        """Returns the scalar loss of a batch. It is zero, and not NaN, for a batch without any target.
+        """Returns the scalar loss of a batch. For a batch without targets it is zero, not NaN.
 
-        The loss is a mean over the targets that are not -100, weighted by class_weights: the trainer cuts batches into
-        parts and combines the parts by `amount` of src/tasks/loss.py.
+        The loss is a mean over the targets that are not -100, weighted by class_weights. The trainer splits batches and
+        combines the losses of the parts with `amount` of src/tasks/loss.py.
 
         Shape: logits (B, L) with targets (B,) or (B, L), (B, T, L) with (B, T), or (B, T, 2) with (B, 2);
         class_weights (L,).
@@ -112,7 +112,7 @@ class Task(Protocol):
     ) -> Prediction:
         """Turns the logits of the windows of an example into a prediction.
 
-        Shape: of each window (L,) or (T or more, L); what follows its T sub-words is padding.
+        Shape: per window (L,) or (T or more, L); positions after its T sub-words are padding.
         """
 
     def calibrate(self, decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
@@ -123,20 +123,20 @@ class Task(Protocol):
         """
 
     lexicon: LexiconUse | None
-    """None: the idiom lexicon says nothing about this task."""
+    """None: the task does not use the idiom lexicon."""
 
     # metrics.py
     def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
-        """Returns every metric of the task over rows that have gold. There is at least one row."""
+        """Returns every metric of the task over rows with gold. There is at least one row."""
 
     def tally(self, rows: Sequence[Prediction]) -> np.ndarray:
-        """Counts row by row what the primary metric is computed from, so that resampled rows need no new scoring.
+        """Returns the counts of each row for the primary metric, so that resampled rows need no new scoring.
 
         Shape: (rows, classes, counts of a class).
         """
 
     def primary(self, counts: np.ndarray) -> np.ndarray:
-        """Returns the primary metric of tallies that are summed over rows.
+        """Returns the primary metric from counts that are summed over rows.
 
         Shape: (..., classes, counts of a class) to (...).
         """
@@ -146,7 +146,7 @@ class Task(Protocol):
 
     # baselines.py
     def baselines(self, idioms: Sequence[str]) -> dict[str, Baseline]:
-        """Returns the trivial baselines by name; `majority` is always there.
+        """Returns the trivial baselines by name, always with `majority`.
 
         Args:
             idioms: the canonical idioms of the corpus; empty if it has none.
@@ -156,25 +156,25 @@ class Task(Protocol):
     right: str
     """The category of a correct row."""
     category_groups: Mapping[str, tuple[str, ...]]
-    """{group of categories: its categories}. Categories in a group are always listed, others where they occur."""
+    """{group of categories: its categories}. Categories in a group are always listed, others only if they occur."""
 
     def categories(self, rows: Sequence[Prediction]) -> list[str]:
-        """Returns the category of each row: which kind of mistake it is. The rows have gold."""
+        """Returns the category of each row, which is the kind of mistake. The rows have gold."""
 
     def target_length(self, row: Prediction) -> int | None:
-        """Returns the length of what is to be found: words or characters of the gold spans. None: not a span task."""
+        """Returns the length of the gold spans in words or characters. None: the task has no spans."""
 
     def confidence(self, row: Prediction) -> float | None:
-        """Returns how sure the model was of its prediction. None: the row does not say."""
+        """Returns the confidence of the model in its prediction. None: the row has no scores."""
 
     def spelled(self, row: Prediction, answer: Any) -> str:
-        """Spells gold or predicted of a row for a person."""
+        """Returns gold or predicted of a row as text for a person."""
 
     def described(self, row: Prediction) -> str:
         """Describes a prediction with its scores in one line, for a terminal."""
 
     def marked(self, row: Prediction, example: Example | None) -> tuple[str, list[Offsets], list[Offsets]]:
-        """Returns the text of a row, and the characters of it that are gold and that are predicted.
+        """Returns the text of a row, its gold character spans and its predicted character spans.
 
         Args:
             example: the input of the row, if it is known.
@@ -187,5 +187,5 @@ class Task(Protocol):
         """Returns the prediction of an ensemble, from the rows of one input.
 
         Args:
-            by_vote: the answer of most rows, not the highest mean probability. Tags and answers are always voted on.
+            by_vote: vote instead of the highest mean probability. Tags and answers are always combined by vote.
         """

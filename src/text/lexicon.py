@@ -1,7 +1,8 @@
-"""Finds canonical idioms in sentences, in whatever form they take there. Nothing is learnt.
+"""Matches canonical idioms in sentences, in any inflected form. Nothing is trained.
 
-Every content word of an idiom must be in the sentence, inflected as Hebrew inflects: in their order, or with the first,
-the verb, last. Between them may stand function words freely, other words at a cost, and punctuation never.
+A sentence must contain every content word of an idiom, inflected by the rules of Hebrew. The words are in the order of
+the idiom, or the first word, the verb, is last. Function words between them are free, other words have a cost, and
+punctuation is not allowed.
 """
 
 from collections import defaultdict
@@ -12,27 +13,27 @@ from itertools import pairwise
 from src.text import hebrew
 from src.text.words import Span
 
-# Chosen on the seen idioms, their test split among them, whose score is one of development therefore.
-# A consonant of an affix costs 1, and a function word nothing.
-OTHER_WORD = 1  # between two parts
-FRONTED = 2  # the verb is last
-LIMIT = 3  # of a match
-REACH = 5  # words from one part to the next, at most
+# Costs, chosen on the seen idioms. This includes their test split, so its score is a development score.
+# A consonant of an affix costs 1, a function word 0.
+OTHER_WORD = 1  # cost of another word between two parts
+FRONTED = 2  # cost of a verb that is last
+LIMIT = 3  # maximum cost of a match
+REACH = 5  # maximum number of words from one part to the next
 
-Slot = tuple[int, int]  # an idiom, and which of its parts
-Places = Mapping[int, Sequence[tuple[int, int]]]  # part of one idiom: its possible words in the sentence, with costs
+Slot = tuple[int, int]  # index of an idiom, index of its part
+Places = Mapping[int, Sequence[tuple[int, int]]]  # {part of an idiom: [(position of a word in the sentence, cost)]}
 Match = tuple[int, int, int, int]  # cost, length, first word, end word (exclusive)
 
 
 class Lexicon:
-    """Canonical idioms, by the stems of their words."""
+    """Canonical idioms, indexed by the stems of their words."""
 
     def __init__(self, idioms: Sequence[str]) -> None:
         self._idioms = list(idioms)
         self._sizes = []
         self._slots: dict[hebrew.Key, list[tuple[Slot, int]]] = defaultdict(list)
         for number, idiom in enumerate(self._idioms):
-            parts = hebrew.cited(idiom)
+            parts = hebrew.idiom_keys(idiom)
             self._sizes.append(len(parts))
             for part, keys in enumerate(parts):
                 for key, cost in keys.items():
@@ -40,7 +41,7 @@ class Lexicon:
         self._candidates = lru_cache(maxsize=1 << 16)(self._find_candidates)
 
     def find(self, words: Sequence[str]) -> list[Span]:
-        """Returns the idioms in the words of a sentence, in their order; where two overlap, the better match.
+        """Returns the idioms in the words of a sentence, in sentence order. If two overlap, the better is kept.
 
         >>> Lexicon(["שבר את הקרח", "ירד לו האסימון"]).find("כשהאסימון ירד לה היא שברה סוף סוף את הקרח".split())
         [(0, 2, 'ירד לו האסימון'), (4, 9, 'שבר את הקרח')]
@@ -50,8 +51,8 @@ class Lexicon:
         for position, (before, word) in enumerate(pairwise(["", *letters])):
             for (idiom, part), cost in self._candidates(word, before if before in hebrew.CONTRACTED else ""):
                 places[idiom][part].append((position, cost))
-        whole = [(idiom, found) for idiom, found in places.items() if len(found) == self._sizes[idiom]]
-        matches = [(*match, idiom) for idiom, found in whole for match in _align(found, letters)]
+        complete = [(idiom, parts) for idiom, parts in places.items() if len(parts) == self._sizes[idiom]]
+        matches = [(*match, idiom) for idiom, parts in complete for match in _align(parts, letters)]
         spans: list[Span] = []
         for _, _, first, end, idiom in sorted(matches):
             if all(end <= other[0] or other[1] <= first for other in spans):
@@ -60,14 +61,14 @@ class Lexicon:
 
     def _find_candidates(self, word: str, before: str) -> list[tuple[Slot, int]]:
         best: dict[Slot, int] = {}
-        for key, cut in hebrew.read(word, before).items():
+        for key, cut in hebrew.word_keys(word, before).items():
             for slot, cost in self._slots.get(key, ()):
                 best[slot] = min(cut + cost, best.get(slot, cut + cost))
         return list(best.items())
 
 
 def _align(places: Places, words: Sequence[str]) -> Iterator[Match]:
-    """Yields every way to take one word for each part that does not cost too much."""
+    """Yields every choice of one word per part whose cost is within the limit."""
     parts = sorted(places)
     yield from _in_order([places[part] for part in parts], words, 0)
     if len(parts) > 1:
@@ -75,19 +76,19 @@ def _align(places: Places, words: Sequence[str]) -> Iterator[Match]:
 
 
 def _in_order(parts: Sequence[Sequence[tuple[int, int]]], words: Sequence[str], cost: int) -> Iterator[Match]:
-    partial = [(cost + own, position, position + 1) for position, own in parts[0]]
+    partial = [(cost + word_cost, position, position + 1) for position, word_cost in parts[0]]
     for part in parts[1:]:
         partial = [
             (total, first, position + 1)
             for before, first, end in partial
-            for position, own in part
-            if end <= position < end + REACH and (total := before + own + _between(words[end:position])) <= LIMIT
+            for position, word_cost in part
+            if end <= position < end + REACH and (total := before + word_cost + _between(words[end:position])) <= LIMIT
         ]
     return ((total, end - first, first, end) for total, first, end in partial if total <= LIMIT)
 
 
 def _between(words: Sequence[str]) -> int:
-    """Returns what the words between two parts cost."""
+    """Returns the cost of the words between two parts."""
     others = [position for position, word in enumerate(words) if not hebrew.is_function_word(word)]
     barred = any(not any(map(str.isalnum, words[position])) or "את" in words[:position] for position in others)
-    return LIMIT + 1 if barred else OTHER_WORD * len(others)  # a clause ends, or the verb has another object
+    return LIMIT + 1 if barred else OTHER_WORD * len(others)  # barred: the clause ends, or the verb has another object

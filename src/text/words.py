@@ -1,7 +1,7 @@
 """Words of a text, and spans of words: tokenisation, character offsets and IOB2 tags.
 
-A word is what stands between white space, less the punctuation at its two ends, each mark of which is a word of its
-own. Punctuation inside a word stays (acronyms such as צה"ל), and so do hyphens and the maqaf at its end.
+White space separates words. Each punctuation mark at the start or end of a word is a word itself. Punctuation inside a
+word (acronyms such as צה"ל), hyphens and the maqaf stay in the word.
 """
 
 import unicodedata
@@ -43,10 +43,10 @@ def _is_peeled(character: str) -> bool:
 
 
 def locate(words: Sequence[str], text: str) -> list[Offsets]:
-    """Finds words, in their order, in a text.
+    """Returns the offsets of words in a text. The words occur there in this order.
 
     Raises:
-        ValueError: a word does not occur behind the one before it; the message is that word.
+        ValueError: a word does not occur after the previous word; the message is that word.
     """
     offsets: list[Offsets] = []
     end = 0
@@ -73,7 +73,7 @@ def invalid_tag(tags: Sequence[str]) -> int | None:
 
 
 def follows(previous: str, tag: str) -> bool:
-    """Says whether `tag` may stand behind `previous` (an O at the start) in IOB2."""
+    """Says whether `tag` may follow `previous` in IOB2. At the start, `previous` is O."""
     prefix, _, label = tag.partition("-")
     if prefix in ("O", "B"):
         return tag == "O" or (prefix == "B" and bool(label))
@@ -81,7 +81,7 @@ def follows(previous: str, tag: str) -> bool:
 
 
 def spans_of(tags: Sequence[str]) -> list[Span]:
-    """Returns the spans that tags mark; each is opened by a B-, and an I- that continues none is passed over.
+    """Returns the spans of tags. A B- tag starts a span. An I- tag that continues no span is ignored.
 
     >>> spans_of(["O", "B-IDIOM", "I-IDIOM", "O"])
     [(1, 3, 'IDIOM')]
@@ -97,7 +97,7 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
 
 
 def tags_of(spans: Sequence[Span], length: int) -> list[str]:
-    """Returns the IOB2 tags of `length` words in which `spans` are marked; the inverse of `spans_of`."""
+    """Returns the IOB2 tags of `length` words with these spans; the inverse of `spans_of`."""
     tags = ["O"] * length
     for first, end, label in spans:
         tags[first:end] = [f"B-{label}"] + [f"I-{label}"] * (end - first - 1)

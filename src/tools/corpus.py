@@ -17,9 +17,9 @@ from pathlib import Path
 
 from src import corpora
 from src.core.command_line import command_parser
-from src.core.config import parse
 from src.core.files import write_yaml
 from src.core.records import SPLITS
+from src.core.section import parse
 from src.core.user_errors import UserError
 from src.corpora import corpus_file, duplicates, intake_checks, statistics
 from src.corpora.corpus_file import Corpus

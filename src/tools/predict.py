@@ -27,9 +27,9 @@ from src import corpora
 from src.analysis.scores import Running
 from src.core.command import heavy_imports
 from src.core.command_line import command_parser
-from src.core.config import parse
 from src.core.files import atomic_file
 from src.core.records import Example, Prediction
+from src.core.section import parse
 from src.core.user_errors import UserError
 from src.corpora import corpus_file, intake_checks
 from src.corpora.corpus_file import Corpus

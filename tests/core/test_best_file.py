@@ -42,5 +42,5 @@ def test_a_file_of_another_shape_is_refused_with_what_is_legal_and_the_command(t
         best_file.read(path)
     message = str(error.value)
     assert message.startswith(f"{path} must have two keys, mode (fixed, tuned, search) and overrides ")
-    assert message.endswith("; to write it again: dvc repro hpo")
+    assert message.endswith("; write it again with: dvc repro hpo")
     assert "\n" not in message

@@ -165,7 +165,7 @@ def test_a_command_that_is_told_to_stop_while_it_still_imports_does_so_with_one_
     assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
     process.send_signal(number)
     process.send_signal(signal.SIGCONT)
-    assert process.communicate()[1] == f"error: {word}; run the same command again to go on\n"
+    assert process.communicate()[1] == f"error: {word}; run the same command again to continue\n"
     assert process.returncode == status
 
 

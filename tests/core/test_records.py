@@ -141,7 +141,7 @@ def test_a_row_without_a_required_field_is_refused_with_its_line(tmp_path: Path,
         file.write(json.dumps(row))
     with pytest.raises(UserError) as error:
         read_predictions(tmp_path / "a.jsonl")
-    assert str(error.value).startswith(f"{tmp_path / 'a.jsonl'}, line 2 is no Prediction: ")
+    assert str(error.value).startswith(f"{tmp_path / 'a.jsonl'}, line 2 is not a valid Prediction: ")
     assert f"'{field}'" in str(error.value)
 
 
@@ -214,16 +214,16 @@ def test_what_others_leave_out_follows_from_gold_and_predicted(
         ({"task": "spam"}, "unknown task 'spam', did you mean 'span'?"),
         ({"task": ["cls"]}, "unknown task"),
         ({"predicted": None}, "predicted: Input should be a valid string, not None"),
-        ({"correct": False}, "correct is false, but gold and predicted say otherwise"),
-        ({"gold": None, "correct": True}, "correct must be null where gold is"),
+        ({"correct": False}, "correct is false, but gold and predicted contradict it"),
+        ({"gold": None, "correct": True}, "correct must be null if gold is null"),
         ({"probabilities": {"x": 1.5}}, "probabilities.x: Input should be less than or equal to 1"),
         ({"probabilities": {"x": 0.5}}, "probabilities add up to 0.5, not to 1"),
-        ({"probabilities": {"y": 1.0}}, "probabilities have no label 'x'"),
+        ({"probabilities": {"y": 1.0}}, "probabilities do not contain the label 'x'"),
         (SPAN_OF_OTHERS | {"gold": ["O"]}, "gold has 1 entries, predicted has 2"),
         (SPAN_OF_OTHERS | {"tokens": ["a"]}, "tokens has 1 entries, predicted has 2"),
         (SPAN_OF_OTHERS | {"tokens": ["a", ""]}, "tokens.1: String should have at least 1 character"),
         (SPAN_OF_OTHERS | {"gold": ["O", "X"]}, "gold.1: String should match pattern"),
-        (EVIDENCE_OF_OTHERS | {"predicted": [4, 4]}, "[4, 4] is no span"),
+        (EVIDENCE_OF_OTHERS | {"predicted": [4, 4]}, "[4, 4] is not a span"),
         (EVIDENCE_OF_OTHERS | {"predicted": [-1, 4]}, "predicted.0: Input should be greater than or equal to 0"),
         (EVIDENCE_OF_OTHERS | {"gold_texts": ["a"]}, "gold_texts has 1 entries, gold has 2"),
         (EVIDENCE_OF_OTHERS | {"gold": [[4]]}, "gold.0: List should have at least 2 items"),
@@ -241,5 +241,5 @@ def test_a_row_that_breaks_the_schema_is_refused_with_its_line(
 def test_an_id_that_stands_twice_in_a_split_is_refused_with_both_lines(tmp_path: Path) -> None:
     path = others(tmp_path / "a.jsonl")
     path.write_text(path.read_text() + path.read_text().replace("dev", "test") + path.read_text())
-    with pytest.raises(UserError, match=r"line 3: id 'a' stands already in .*, line 1, in the same split"):
+    with pytest.raises(UserError, match=r"line 3: id 'a' already occurs in .*, line 1, in the same split"):
         read_predictions(path)

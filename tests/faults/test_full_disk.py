@@ -17,7 +17,7 @@ Disk = Callable[[int], Path]
 def full(printed: str) -> None:
     line = printed.splitlines()[-1]
     assert line.startswith("error: the disk is full: "), printed
-    assert line.endswith("Make room and run the same command again")
+    assert line.endswith("Free some space and run the same command again")
 
 
 def fill(disk: Path, left: int) -> Path:

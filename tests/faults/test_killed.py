@@ -108,7 +108,7 @@ def test_training_that_is_told_to_stop_does_so_at_once_and_goes_on_later(
     os.kill(started.pid, number)
     assert started.ended() == status
     assert time.monotonic() - sent < 10
-    assert started.errors.read_text().splitlines()[-1] == f"error: {word}; run the same command again to go on"
+    assert started.errors.read_text().splitlines()[-1] == f"error: {word}; run the same command again to continue"
     assert project.states() == ["checkpoint-3"]
     project.run("train")
     assert project.written(*TRAINED) == whole.written(*TRAINED)

@@ -322,7 +322,7 @@ def test_a_broken_folder_is_refused_by_its_name_and_not_looked_for_on_the_hub(
         make("cls", folder)
     assert str(folder) in str(error.value)
     assert "hf download" not in str(error.value)
-    assert ("holds no tokenizer" in str(error.value)) == (what == "no tokenizer")
+    assert ("contains no tokenizer" in str(error.value)) == (what == "no tokenizer")
 
 
 @pytest.mark.parametrize("what", ["torn weights", "no weights"])
@@ -441,7 +441,7 @@ def test_code_of_another_repository_is_refused() -> None:
     """transformers asks that repository for the commit of the model, which it does not have."""
     said = "{} is not a valid git identifier (branch name, tag name or commit id) that exists for this model name. "
     where = "Check the model page at 'https://huggingface.co/{}' for available revisions."
-    for repository, expected in (("other/code", "code that lies in another repository"), ("owner/model", "cannot be")):
+    for repository, expected in (("other/code", "code from another repository"), ("owner/model", "cannot be")):
         with pytest.raises(UserError, match=expected), loading("owner/model"):
             raise OSError(said.format("a" * 40) + where.format(repository))
 
@@ -455,5 +455,7 @@ def test_a_model_that_lacks_weights_is_refused(task: str, make: Make, tmp_path: 
     lost = max(weights)
     del weights[lost]
     save_file(weights, file, metadata={"format": "pt"})
-    with pytest.raises(UserError, match=rf"lacks 1 of its weights, such as {re.escape(lost)}; is the folder whole"):
+    with pytest.raises(
+        UserError, match=rf"lacks 1 of its weights, such as {re.escape(lost)}; check that the folder is complete"
+    ):
         checkpoint.load(tmp_path)

@@ -102,8 +102,8 @@ def test_a_sign_of_equality_in_the_path_belongs_to_the_path(here: Path) -> None:
         (["a=runs/theirs-*.jsonl"], "nothing matches runs/theirs-*.jsonl"),
         (["a=/nowhere/*"], "nothing matches /nowhere/*"),
         (["a=runs/**.jsonl"], r"runs/**.jsonl is no pattern: Invalid pattern: '**' can only be an entire path"),
-        (["a=empty"], "empty is a folder without a file of predictions"),
-        (["a=bad.jsonl"], "bad.jsonl, line 1 is no Prediction"),
+        (["a=empty"], "empty is a folder without files of predictions"),
+        (["a=bad.jsonl"], "bad.jsonl, line 1 is not a valid Prediction"),
     ],
 )
 def test_what_names_no_predictions_is_refused(given: list[str], message: str, here: Path) -> None:

@@ -359,7 +359,7 @@ def test_what_an_earlier_run_wrote_is_replaced(evaluate: Evaluate, models: dict[
 
 @pytest.mark.parametrize(
     ("missing", "words"),
-    [("model", ["holds no model", "dvc repro train", "dvc pull"]), ("data", ["does not exist", "dvc repro"])],
+    [("model", ["contains no model", "dvc repro train", "dvc pull"]), ("data", ["does not exist", "dvc repro"])],
 )
 def test_without_model_or_data_it_ends_with_one_line_and_writes_nothing(
     missing: str, words: list[str], evaluate: Evaluate, models: dict[str, Path], tmp_path: Path

@@ -337,9 +337,9 @@ def test_label_sets_keep_the_order_of_tasks(splits: dict[str, list[Example]]) ->
 @pytest.mark.parametrize(
     ("task", "missing", "words"),
     [
-        ("span", {"tags": None}, ["task 'span'", "no targets", "it has them for: cls"]),
-        ("cls", {"label": None}, ["task 'cls'", "no targets", "it has them for: span"]),
-        ("cls+span", {"tags": None}, ["task 'span'", "it has them for: cls"]),
+        ("span", {"tags": None}, ["task 'span'", "no targets", "it has targets for: cls"]),
+        ("cls", {"label": None}, ["task 'cls'", "no targets", "it has targets for: span"]),
+        ("cls+span", {"tags": None}, ["task 'span'", "it has targets for: cls"]),
     ],
 )
 def test_a_task_without_targets_in_the_corpus_is_refused_with_those_that_have_them(

@@ -10,13 +10,13 @@ from src.text import hebrew
 
 def is_form(word: str, cited: str, before: str = "") -> bool:
     """Whether a word of a sentence may be a form of the only word of an idiom."""
-    (keys,) = hebrew.cited(cited)
-    return not keys.keys().isdisjoint(hebrew.read(hebrew.letters(word), hebrew.letters(before)))
+    (keys,) = hebrew.idiom_keys(cited)
+    return not keys.keys().isdisjoint(hebrew.word_keys(hebrew.letters(word), hebrew.letters(before)))
 
 
 def is_noun_form(word: str, cited: str, before: str = "") -> bool:
-    _, keys = hebrew.cited(f"פתח {cited}")
-    return not keys.keys().isdisjoint(hebrew.read(hebrew.letters(word), hebrew.letters(before)))
+    _, keys = hebrew.idiom_keys(f"פתח {cited}")
+    return not keys.keys().isdisjoint(hebrew.word_keys(hebrew.letters(word), hebrew.letters(before)))
 
 
 VERBS = {
@@ -75,9 +75,8 @@ def test_a_preposition_may_stand_alone_or_be_a_letter() -> None:
 
 
 def test_what_is_cut_costs_its_consonants_and_a_clause_costs_nothing() -> None:
-    assert [hebrew.read(word)["verb", "סגר"] for word in ("סגר", "סוגר", "וכשסגרה", "סגרתי", "להיסגר", "תסגרנה")] == [
-        0, 0, 0, 1, 1, 2,
-    ]  # fmt: skip
+    words = ("סגר", "סוגר", "וכשסגרה", "סגרתי", "להיסגר", "תסגרנה")
+    assert [hebrew.word_keys(word)["verb", "סגר"] for word in words] == [0, 0, 0, 1, 1, 2]
 
 
 def test_points_and_final_letters_make_no_difference() -> None:
@@ -95,4 +94,4 @@ def test_content_words_are_no_function_words(word: str) -> None:
 
 
 def test_words_of_other_scripts_have_no_affixes() -> None:
-    assert hebrew.read("kicked") == {("verb", "kicked"): 0, ("noun", "kicked"): 0}
+    assert hebrew.word_keys("kicked") == {("verb", "kicked"): 0, ("noun", "kicked"): 0}

@@ -109,7 +109,7 @@ def is_at_work(child: psutil.Process) -> bool:
 @pytest.mark.parametrize(
     ("struck", "number", "status", "said"),
     [
-        ("bench", signal.SIGTERM, 143, "error: terminated; run the same command again to go on"),
+        ("bench", signal.SIGTERM, 143, "error: terminated; run the same command again to continue"),
         ("variant", signal.SIGKILL, 2, "has none of these variants: its process was killed"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_folder_without_a_model_or_with_none_that_could_be_measured_is_one_err
     (model / "model.safetensors").write_bytes(b"torn")
     Matcher({"span": ["O", "B-IDIOM", "I-IDIOM"]}, "IDIOM", ["שבר את הקרח"]).save(tmp_path / "idioms")
     for folder, said in (
-        (tmp_path, "holds no model; train one"),
+        (tmp_path, "contains no model; train one"),
         (model, "cannot be loaded"),
         (tmp_path / "idioms", "which has no weights"),
     ):

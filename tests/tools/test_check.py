@@ -45,7 +45,7 @@ def test_a_red_flag_is_exit_status_1(form: list[str], tmp_path: Path, tool: Tool
     ended = tool("check", "--model", tmp_path, *form)
     assert (ended.status, ended.err) == (1, "")
     assert "red_flag" in ended.out
-    assert "holds no model" in ended.out
+    assert "contains no model" in ended.out
 
 
 def test_a_folder_that_is_no_project_or_inside_of_one_is_told_in_one_line(tmp_path: Path, tool: Tool) -> None:

@@ -352,7 +352,7 @@ def test_one_system_alone_has_means_and_no_pair_to_test(tool: Tool, tmp_path: Pa
         (["ours-1.jsonl"], "'ours-1.jsonl' is not NAME=GLOB"),
         (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' stands twice"),
         (["a=none-*.jsonl"], "nothing matches none-*.jsonl"),
-        (["a=bad.jsonl"], "bad.jsonl, line 1 is no Prediction"),
+        (["a=bad.jsonl"], "bad.jsonl, line 1 is not a valid Prediction"),
         (["a=folder"], "folder is a folder without a file of predictions"),
     ],
 )

@@ -97,7 +97,7 @@ A = [label("1", "a", "a"), label("2", "a", "b")]
             "b.jsonl have another gold for the same row: 2 of cls test",
         ),
         (A, ["--method", "mean"], "a.jsonl has no probabilities; take --method vote"),
-        (None, [], "b.jsonl, line 1 is no Prediction: "),
+        (None, [], "b.jsonl, line 1 is not a valid Prediction: "),
     ],
 )
 def test_what_cannot_be_combined_is_refused_and_nothing_is_written(

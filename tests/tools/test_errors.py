@@ -127,7 +127,11 @@ def test_rows_without_gold_are_no_mistakes(tool: Tool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "does not exist"), ("{", "line 1 is no Prediction"), ('{"id": "1"}\n', "field 'split' is missing")],
+    [
+        (None, "does not exist"),
+        ("{", "line 1 is not a valid Prediction"),
+        ('{"id": "1"}\n', "field 'split' is missing"),
+    ],
 )
 def test_a_file_that_is_none_is_one_line_and_status_2(
     content: str | None, message: str, tool: Tool, tmp_path: Path

@@ -176,7 +176,7 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
                  "--text-pair-column", "context", "--out", out)  # fmt: skip
     assert ended.status == 0, ended.err
     assert [row.id for row in read_predictions(out)] == ["a.csv-2", "a.csv-4"]
-    assert "has no room for windows of example 'a.csv-3'" in ended.err
+    assert "is too short for windows of example 'a.csv-3'" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -189,10 +189,10 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "a.csv", "--corpus", "babe"], "corpus 'babe' has the labels"),
         (["--file", "a.csv", "words"], "texts and --file exclude one another"),
         (["--out", "o.jsonl", "words"], "--out needs --file"),
-        (["--model", "data", "words"], "data holds no model"),
+        (["--model", "data", "words"], "data contains no model"),
         (["--file", "a.csv", "--label-column", "lable"], "no column 'lable'; the columns are text, label"),
         (["--file", "a.csv", "--out", "a.csv"], "--out a.csv is the file that is read"),
-        (["--file", "a.csv", "--out", "data"], "data is no file that could be replaced"),
+        (["--file", "a.csv", "--out", "data"], "data is not a regular file and cannot be replaced"),
         (["--file", "a.csv", "--delimiter", "ab"], "a.csv: delimiter: "),
         (["--file", "a.jsonl", "--delimiter", ";"], "a.jsonl: delimiter: reader jsonl does not read this key"),
         (["--file", "a.jsonl", "--no-quotes"], "a.jsonl: quoting: reader jsonl does not read this key"),

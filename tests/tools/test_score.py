@@ -103,12 +103,12 @@ def test_what_is_not_text_in_latin_letters_stays_readable(tool: Tool, tmp_path: 
 
 
 BAD = {
-    "no json": ("{", "line 2 is no Prediction: "),
-    "no object": ("[1]", "line 2 is no Prediction: "),
+    "no json": ("{", "line 2 is not a valid Prediction: "),
+    "no object": ("[1]", "line 2 is not a valid Prediction: "),
     "a field is missing": ('{"id": "2", "split": "test", "group": null, "task": "cls", "gold": "a"}', "'predicted'"),
     "a field of another type": (
         '{"id": 2, "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a"}',
-        "line 2 is no Prediction: id: Input should be a valid string, not 2",
+        "line 2 is not a valid Prediction: id: Input should be a valid string, not 2",
     ),
     "no such task": (
         '{"id": "2", "split": "test", "group": null, "task": "spam", "gold": "a", "predicted": "a"}',
@@ -116,16 +116,16 @@ BAD = {
     ),
     "lengths differ": (
         '{"id": "2", "split": "test", "group": null, "task": "span", "gold": ["O"], "predicted": ["O", "O"]}',
-        "line 2 is no Prediction: gold has 1 entries, predicted has 2",
+        "line 2 is not a valid Prediction: gold has 1 entries, predicted has 2",
     ),
     "nan": (
         '{"id": "2", "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a", '
         '"probabilities": {"a": NaN}}',
-        "line 2 is no Prediction: ",
+        "line 2 is not a valid Prediction: ",
     ),
     "an id twice": (
         '{"id": "1", "split": "test", "group": null, "task": "cls", "gold": "a", "predicted": "a"}',
-        "line 2: id '1' stands already in ",
+        "line 2: id '1' already occurs in ",
     ),
 }
 
@@ -145,7 +145,10 @@ def test_a_row_that_breaks_the_schema_is_named_by_file_and_line(
 
 def test_what_is_not_there_is_one_line_and_status_2(tool: Tool, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path, message in ((tmp_path / "none.jsonl", "does not exist"), (tmp_path / "empty", "is a folder without a")):
+    for path, message in (
+        (tmp_path / "none.jsonl", "does not exist"),
+        (tmp_path / "empty", "is a folder without files of predictions"),
+    ):
         ended = tool("score", path)
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
         assert ended.err.startswith(f"error: {path} {message}")

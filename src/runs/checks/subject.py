@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from src.analysis import grouping
-from src.core import config
 from src.core.command import heavy_imports
 from src.core.config import TrainParams
 from src.core.files import read_yaml
 from src.core.records import Example, Prediction, read_examples
+from src.core.section import parse
 from src.core.user_errors import UserError
 from src.runs.checks.reporting import NotApplicableError
 from src.runs.paths import DATA, ENVIRONMENT, HEALTH, LOCK, METRICS, MODEL, PARAMS, PREDICTIONS
@@ -114,7 +114,7 @@ class Subject:
         evaluated = self.stages["evaluate"].params.get(PARAMS, {})
         overlay = {key.removeprefix("train."): value for key, value in evaluated.items() if key.startswith("train.")}
         try:
-            return config.parse(
+            return parse(
                 TrainParams, {**self.stages["train"].params.get(PARAMS, {}).get("train", {}), **overlay}, Path(LOCK)
             )
         except UserError as error:

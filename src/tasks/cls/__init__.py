@@ -9,7 +9,7 @@ from src.tasks.prediction_row import PredictionRow
 
 
 class Cls:
-    """Puts the files of this folder together; satisfies the protocol Task."""
+    """Combines the files of this folder. Satisfies the protocol Task."""
 
     name = row.NAME
     primary_metric = "f1_macro"

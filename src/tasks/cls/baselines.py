@@ -1,4 +1,4 @@
-"""The trivial baselines of task `cls`: the majority label, and a linear model of character n-grams."""
+"""The trivial baselines of task `cls`: the majority label and a linear model over character n-grams."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def majority(train: Sequence[Example], splits: Splits, labels: Sequence[str]) ->
 def tfidf(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
     """Logistic regression over the tf-idf of character 3- to 6-grams within words.
 
-    Source: scikit-learn; sublinear term frequency, n-grams of at least two texts, inverse regularisation 10.
+    Source: scikit-learn; sublinear term frequency, n-grams that occur in at least two texts, inverse regularisation 10.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

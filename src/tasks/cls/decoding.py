@@ -1,4 +1,4 @@
-"""From logits over the labels to a prediction of task `cls`."""
+"""Turns logits over the labels into a prediction of task `cls`."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,12 +17,12 @@ def decode(
     labels: Sequence[str],
     settings: Mapping[str, float],
 ) -> Prediction:
-    """Returns the label of the mean over windows: in training each window has the label of the whole text."""
+    """Returns the label of the mean logits over windows. In training, each window has the label of the text."""
     return prediction(example, labels, softmax(np.mean(logits, axis=0)))
 
 
 def prediction(example: Example, labels: Sequence[str], probabilities: Sequence[float] | np.ndarray) -> Prediction:
-    """Returns the prediction that probabilities over the labels amount to.
+    """Builds the prediction from the probabilities of the labels.
 
     Shape: probabilities (L,).
     """
@@ -40,5 +40,5 @@ def prediction(example: Example, labels: Sequence[str], probabilities: Sequence[
 
 
 def calibrate(decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
-    """This task leaves nothing for validation to choose."""
+    """This task has no settings that validation chooses."""
     return {}

@@ -1,4 +1,4 @@
-"""The label set of task `cls`, and the target of an input."""
+"""The label set of task `cls` and the target of an input."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def labels(examples: Sequence[Example], declared: Sequence[str]) -> list[str]:
 
 
 def label_set(rows: Sequence[Prediction]) -> tuple[str, ...]:
-    """Returns the labels of the probabilities in their order, then the other labels that occur, sorted."""
+    """Returns the labels with probabilities, in their order, then the other labels of the rows, sorted."""
     known: dict[str, None] = {}
     occurring: set[str] = set()
     for row in rows:

@@ -53,9 +53,9 @@ def _of_probabilities(rows: Sequence[Prediction], names: list[str]) -> dict[str,
 
     gold = np.array([row.gold for row in rows])
     probabilities = np.array([[row.probabilities.get(name, 0.0) for name in names] for row in rows])
-    confidence = np.array([row.probabilities[row.predicted] for row in rows])  # others may not predict the likeliest
+    confidence = np.array([row.probabilities[row.predicted] for row in rows])  # not always the maximum
     scores = {"ece": ece(confidence, np.array([row.correct for row in rows], dtype=float))}
-    if set(gold) == set(names) and len(names) > 1:  # the area is not defined where a label, or any other, is missing
+    if set(gold) == set(names) and len(names) > 1:  # undefined if a label is missing
         areas = [roc_auc_score(gold == name, probabilities[:, i]) for i, name in enumerate(names)]
         scores["auroc"] = float(np.mean(areas))
     return scores

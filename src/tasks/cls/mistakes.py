@@ -1,4 +1,4 @@
-"""The mistakes of task `cls`: their categories, how a person reads a row, and the vote of an ensemble."""
+"""The mistakes of task `cls`: categories, display of a row, and the vote of an ensemble."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from src.tasks.cls.labels import label_set
 from src.text.words import Offsets
 
 RIGHT = "CORRECT"
-NEGATIVE = "literal"  # the negative label, whatever its place among two labels
+NEGATIVE = "literal"  # the negative label of two, at either position
 
 
 def categories(rows: Sequence[Prediction]) -> list[str]:
@@ -46,7 +46,7 @@ def described(row: Prediction) -> str:
 
 
 def marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets], list[Offsets]]:
-    """A label marks no part of its text."""
+    """A label marks no part of the text."""
     texts = () if example is None else (example.text, example.text_pair)
     return "\n".join(filter(None, texts)), [], []
 
@@ -56,7 +56,7 @@ def can_average(row: Prediction) -> bool:
 
 
 def vote(rows: Sequence[Prediction], by_vote: bool) -> Prediction:
-    """Returns the label of the highest mean probability or of most rows; the other decides between equals."""
+    """Returns the label with the highest mean probability, or with most votes. The other criterion breaks ties."""
     labels = label_set(rows)
     means = {label: fmean((row.probabilities or {}).get(label, 0.0) for row in rows) for label in labels}
     votes = {label: sum(row.predicted == label for row in rows) for label in labels}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def head(config: PretrainedConfig, labels: Sequence[str]) -> torch.nn.Module:
-    """What BERT has: a tanh layer over the pooled state, then a linear one. Shape: (B, H) to (B, L)."""
+    """As in BERT: a tanh layer over the pooled state, then a linear layer. Shape: (B, H) to (B, L)."""
     from torch import nn
 
     width = config.hidden_size

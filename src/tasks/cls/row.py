@@ -1,4 +1,4 @@
-"""The fields of a row of task `cls`: a label. What is legal in them."""
+"""The fields of a row of task `cls`, a label, and their legal values."""
 
 from collections.abc import Iterator, Sequence
 from typing import Self
@@ -21,7 +21,7 @@ class ClsRow(PredictionRow):
         if self.probabilities is not None:
             for label in (self.gold, self.predicted):
                 if label is not None and label not in self.probabilities:
-                    raise ValueError(f"probabilities have no label {label!r}")
+                    raise ValueError(f"probabilities do not contain the label {label!r}")
             if abs(sum(self.probabilities.values()) - 1) > 0.01:
                 raise ValueError(f"probabilities add up to {sum(self.probabilities.values()):.4g}, not to 1")
         return self

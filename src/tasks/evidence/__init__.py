@@ -1,6 +1,6 @@
-"""Task `evidence`: the characters of a text that answer a question or support a criterion, or that there are none.
+"""Task `evidence`: the span of a text that answers a question or supports a criterion, or no answer.
 
-Windows, targets, loss and null score are those of Devlin et al. 2019 for SQuAD v2, as in transformers' run_qa.
+Source: windows, targets, loss and null score: Devlin et al. 2019 for SQuAD v2, as in run_qa of transformers.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from src.tasks.prediction_row import PredictionRow
 
 
 class Evidence:
-    """Puts the files of this folder together; satisfies the protocol Task.
+    """Combines the files of this folder. Satisfies the protocol Task.
 
     Settings: stride, the sub-words that neighbouring windows share; max_answer_length, in sub-words; null_threshold, by
-    how much the score of no answer must exceed that of the best answer.
+    how much the score of no answer must exceed the score of the best answer.
     """
 
     name = row.NAME

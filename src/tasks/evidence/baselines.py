@@ -1,4 +1,4 @@
-"""The trivial baselines of task `evidence`: the majority, no answer, and the sentence with the largest overlap."""
+"""The trivial baselines of task `evidence`: majority, no answer, and the sentence with the largest overlap."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def baselines(idioms: Sequence[str]) -> dict[str, Baseline]:
 
 
 def majority(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts no answer if most rows of train have none, otherwise the whole text."""
+    """Predicts no answer if most rows of train have no answer, otherwise the whole text."""
     answers = [example.answers for example in train if example.answers is not None]
     if 2 * sum(not spans for spans in answers) >= len(answers):
         return no_answer(train, splits, labels)
@@ -25,16 +25,17 @@ def majority(train: Sequence[Example], splits: Splits, labels: Sequence[str]) ->
 
 
 def no_answer(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts no answer. Where many questions have none, this is hard to beat."""
+    """Predicts no answer. This is a strong baseline if many questions have no answer."""
     return each(splits, lambda example: prediction(example, None))
 
 
 def overlap(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Predicts the sentence that shares most different words with the question, of equals the first; without any, none.
+    """Predicts the sentence that shares most distinct words with the question. The first sentence wins a tie.
 
-    A text without a question is searched with the words of the answers of train.
+    If no sentence shares a word, it predicts no answer. If there is no question, the words of the answers in train
+    replace the question.
     """
-    known = {
+    answer_words = {
         word
         for example in train
         for start, end in example.answers or []
@@ -42,9 +43,9 @@ def overlap(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> 
     }
 
     def predict(example: Example) -> Prediction:
-        wanted = known if example.text_pair is None else _words(example.text)
+        query = answer_words if example.text_pair is None else _words(example.text)
         text = searched_text(example)
-        shared = {match.span(): len(wanted & _words(match.group())) for match in SENTENCE.finditer(text)}
+        shared = {match.span(): len(query & _words(match.group())) for match in SENTENCE.finditer(text)}
         best = max(shared, key=lambda span: shared[span], default=None)
         return prediction(example, list(best) if best and shared[best] else None)
 

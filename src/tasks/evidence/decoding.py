@@ -1,4 +1,4 @@
-"""From start and end logits to an answer or none; the null threshold, which validation chooses."""
+"""Turns start and end logits into an answer or no answer. Validation chooses the null threshold."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ def decode(
     labels: Sequence[str],
     settings: Mapping[str, float],
 ) -> Prediction:
-    """Returns the best pair of all windows, unless their lowest null score exceeds it by more than the threshold."""
+    """Returns the best pair of all windows, or no answer if the lowest null score exceeds it by the threshold."""
     span, score = None, None
     for window_logits, window in zip(logits, windows, strict=True):
         inside = np.array([offsets is not None for offsets in window.offsets])
@@ -37,10 +37,10 @@ def decode(
 
 
 def best_pair(logits: np.ndarray, inside: np.ndarray, longest: int) -> tuple[int, int, float] | None:
-    """Finds the best answer of a window: start and end among the sub-words inside, at most `longest` from one to other.
+    """Finds the best answer of a window: start and end are inside, and it has at most `longest` sub-words.
 
     Returns:
-        First and last position, and the sum of their logits; None where nothing is inside.
+        First and last position, and the sum of their logits; None if no sub-word is inside.
 
     Shape: logits (T, 2), inside (T,) of bools.
     """
@@ -49,17 +49,17 @@ def best_pair(logits: np.ndarray, inside: np.ndarray, longest: int) -> tuple[int
     starts, ends = np.where(inside[:, None], logits.astype(float), -np.inf).T
     ends = np.concatenate([ends, np.full(longest - 1, -np.inf)])
     pairs = starts[:, None] + np.lib.stride_tricks.sliding_window_view(ends, longest)  # (T, longest)
-    start, further = np.unravel_index(int(pairs.argmax()), pairs.shape)
-    return int(start), int(start + further), float(pairs[start, further])
+    start, length = np.unravel_index(int(pairs.argmax()), pairs.shape)
+    return int(start), int(start + length), float(pairs[start, length])
 
 
 def prediction(
     example: Example, span: list[int] | None, score: float | None = None, null_score: float | None = None
 ) -> Prediction:
-    """Returns the prediction that a span of the searched text, or no span, amounts to.
+    """Builds the prediction from a span of the searched text. None is no answer.
 
     Args:
-        score: of the best span, even if having no answer is preferred to it.
+        score: the score of the best span, even if no answer is predicted.
     """
     text = searched_text(example)
     gold = example.answers
@@ -92,24 +92,25 @@ def calibrate(decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) ->
 
 
 def best_threshold(differences: np.ndarray, gains: np.ndarray) -> float:
-    """Finds how much better than the best answer "no answer" may score before it is preferred.
+    """Finds the threshold of the difference "score of no answer - score of the best answer".
 
-    A row is answered up to the threshold. It lies half-way between two rows, so that rounding moves neither.
+    A row is answered if its difference is at most the threshold. The threshold is halfway between two rows, so that
+    rounding does not change the decision.
 
     Args:
-        differences: score of no answer less that of the best answer, per row; not empty.
-        gains: what answering the row adds to its score, such as -1 where no answer is gold.
+        differences: score of no answer - score of the best answer, per row; not empty.
+        gains: the change of the row's score if it is answered, such as -1 if it has no gold answer.
 
     Shape: (N,), (N,).
-    Source: find_best_thresh of the SQuAD v2 evaluation script: of equally good ones the lowest. (Unlike it, rows of
-    equal difference are taken together, and to answer none at all is a choice.)
+    Source: find_best_thresh of the SQuAD v2 evaluation script. The lowest of equally good thresholds wins. Two changes:
+    rows of equal difference are treated together, and the threshold may answer no row.
 
     >>> best_threshold(np.array([-3.0, -1.0, 2.0]), np.array([1.0, 0.5, -1.0]))
     0.5
     """
     order = np.argsort(differences, kind="stable")
     ranked = differences[order]
-    totals = np.concatenate([[0.0], np.cumsum(gains[order])])  # of answering the first 0, 1 ... N rows
+    totals = np.concatenate([[0.0], np.cumsum(gains[order])])  # total gain if the first 0, 1 ... N rows are answered
     edges = np.concatenate([[ranked[0] - 1], (ranked[:-1] + ranked[1:]) / 2, [ranked[-1] + 1]])
     totals[1:-1][ranked[:-1] == ranked[1:]] = -np.inf
     return float(edges[totals.argmax()])

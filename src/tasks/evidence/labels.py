@@ -1,4 +1,4 @@
-"""The labels of task `evidence` are the two logits of a sub-word; the target of a window is a pair of positions."""
+"""The labels of task `evidence`, the two logits of a sub-word. The target of a window is a pair of positions."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from src.tasks.alignment import Encoding
 from src.tasks.evidence.row import has_target
 from src.tasks.loss import IGNORED
 
-NULL = 0  # the position that stands for no answer: the first, [CLS] or <s>
+NULL = 0  # the position for no answer: the first token, [CLS] or <s>
 
 
 def labels(examples: Sequence[Example], declared: Sequence[str]) -> list[str]:
-    """Returns what the two logits of a sub-word stand for."""
+    """Returns the names of the two logits of a sub-word."""
     return ["start", "end"] if any(map(has_target, examples)) else []
 
 
@@ -20,7 +20,7 @@ def label_set(rows: Sequence[Prediction]) -> tuple[str, ...]:
 
 
 def encode(example: Example, encoding: Encoding, labels: Sequence[str]) -> list[int]:
-    """Returns first and last sub-word of the first answer that the window holds whole, otherwise NULL twice."""
+    """Returns first and last sub-word of the first answer that is complete in the window, else NULL twice."""
     if example.answers is None:
         return [IGNORED, IGNORED]
     for start, end in example.answers:

@@ -1,4 +1,4 @@
-"""The metrics of task `evidence`, by the official rules of SQuAD v2."""
+"""The metrics of task `evidence`: the official rules of SQuAD v2."""
 
 import re
 import string
@@ -13,9 +13,9 @@ PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def score(rows: Sequence[Prediction]) -> dict[str, float]:
-    """Exact match and F1 over words, of all rows and of those with and without an answer, as far as there are any.
+    """Exact match and word F1 of all rows, of rows with an answer and of rows without an answer.
 
-    Source: the SQuAD v2 evaluation script. Rows without texts are scored over characters, not words.
+    Source: the SQuAD v2 evaluation script. Rows without texts are scored over characters instead of words.
     """
     em, f1 = np.array([scores_of_row(row) for row in rows]).T
     has_answer = np.array([bool(row.gold) for row in rows])
@@ -36,7 +36,7 @@ def primary(counts: np.ndarray) -> np.ndarray:
 
 
 def confusion(rows: Sequence[Prediction]) -> list[tuple[str, str]]:
-    """Whether there is an answer, wherever it is."""
+    """Compares only whether there is an answer, not its position."""
     names = ("no answer", "answer")
     return [(names[bool(row.gold)], names[row.predicted is not None]) for row in rows]
 
@@ -48,7 +48,7 @@ def scores_of_row(row: Prediction) -> tuple[float, float]:
     if golds is not None and text is not None:
         return best(exact, golds, text), best(overlap, golds, text)
     if not row.gold or row.predicted is None:
-        return 0.0, 0.0  # one of both has an answer
+        return 0.0, 0.0  # either gold or predicted has an answer, but not both
     return float(row.predicted in row.gold), max(_shared(gold, row.predicted) for gold in row.gold)
 
 
@@ -58,7 +58,7 @@ def _shared(gold: Sequence[int], predicted: Sequence[int]) -> float:
 
 
 def normalized(text: str) -> str:
-    """Lowers case, and drops ASCII punctuation, English articles and superfluous white space.
+    """Lower-cases, and removes ASCII punctuation, English articles and repeated white space.
 
     >>> normalized("The  Eiffel-Tower, a tower!")
     'eiffeltower tower'
@@ -67,12 +67,12 @@ def normalized(text: str) -> str:
 
 
 def exact(gold: str, predicted: str) -> float:
-    """Returns 1.0 for answers that are equal when normalized, else 0.0."""
+    """Returns 1.0 if the normalized answers are equal, else 0.0."""
     return float(normalized(gold) == normalized(predicted))
 
 
 def overlap(gold: str, predicted: str) -> float:
-    """Returns the F1 of the words that two answers share; of two answers without words, 1.0.
+    """Returns the F1 over the words of two answers; 1.0 if both have no words.
 
     >>> overlap("the old bridge", "bridge of Mostar")
     0.4
@@ -84,5 +84,5 @@ def overlap(gold: str, predicted: str) -> float:
 
 
 def best(measure: Callable[[str, str], float], golds: Sequence[str], predicted: str) -> float:
-    """Returns the measure of the nearest gold answer; an answer of punctuation and articles alone counts as none."""
+    """Returns the best score over the gold answers. A gold answer without words after `normalized` is ignored."""
     return max(measure(gold, predicted) for gold in [text for text in golds if normalized(text)] or [""])

@@ -1,4 +1,4 @@
-"""The mistakes of task `evidence`: their categories, how a person reads a row, and the vote of an ensemble."""
+"""The mistakes of task `evidence`: categories, display of a row, and the vote of an ensemble."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ def categories(rows: Sequence[Prediction]) -> list[str]:
 
 
 def target_length(row: Prediction) -> int | None:
-    """The number of characters of the first answer; 0 if there is none."""
+    """The number of characters of the first answer; 0 if there is no answer."""
     return row.gold[0][1] - row.gold[0][0] if row.gold else 0
 
 
 def confidence(row: Prediction) -> float | None:
-    """The distance between the score of the best answer and that of no answer."""
+    """The distance between the scores of the best answer and of no answer."""
     return None if row.score is None or row.null_score is None else abs(row.score - row.null_score)
 
 
 def spelled(row: Prediction, answer: Any) -> str:
-    """Spells the texts of answers, or their places if the row has no texts."""
+    """Returns the texts of answers, or their offsets if the row has no texts."""
     if not answer:
         return "-"
     extents_of = answer if isinstance(answer[0], list) else [answer]
@@ -39,7 +39,7 @@ def spelled(row: Prediction, answer: Any) -> str:
 
 
 def described(row: Prediction) -> str:
-    return f"{row.text} (score {row.score:.3f}, of no answer {row.null_score:.3f})" if row.predicted else "no answer"
+    return f"{row.text} (score {row.score:.3f}, no answer {row.null_score:.3f})" if row.predicted else "no answer"
 
 
 def marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets], list[Offsets]]:
@@ -50,12 +50,12 @@ def marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets]
 
 
 def can_average(row: Prediction) -> bool:
-    """Answers are voted on."""
+    """Always true: answers are combined by vote."""
     return True
 
 
 def vote(rows: Sequence[Prediction], by_vote: bool) -> Prediction:
-    """Returns the answer (or none) of most rows, of equally many the one with the largest margin over having none."""
+    """Returns the most frequent answer (or no answer). The largest margin over no answer breaks ties."""
     margins: dict[tuple[int, ...], list[float]] = defaultdict(list)
     for row in rows:
         sign = -1 if row.predicted is None else 1

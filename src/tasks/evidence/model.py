@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def head(config: PretrainedConfig, labels: Sequence[str]) -> torch.nn.Module:
-    """A dropout and a linear layer over each state. Shape: (B, T, H) to (B, T, 2)."""
+    """Dropout and a linear layer over each state. Shape: (B, T, H) to (B, T, 2)."""
     from torch import nn
 
     return nn.Sequential(nn.Dropout(0.1), nn.Linear(config.hidden_size, len(labels)))
@@ -26,7 +26,7 @@ def logits(output: Any) -> torch.Tensor:
 
 
 def loss(logits: torch.Tensor, targets: torch.Tensor, **_: Any) -> torch.Tensor:
-    """Mean of the cross entropies of start and end, each over all positions of its window.
+    """Mean of the cross entropies of start and end, over all positions of a window.
 
     Shape: logits (B, T, 2), targets (B, 2).
     """

@@ -1,4 +1,4 @@
-"""The fields of a row of task `evidence`: spans of the searched text, in characters. What is legal in them."""
+"""The fields of a row of task `evidence`, spans of the searched text in characters, and their legal values."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Self
@@ -30,7 +30,7 @@ class EvidenceRow(PredictionRow):
     def _ends_follow_starts(self) -> Self:
         for start, end in [*(self.gold or []), *([self.predicted] if self.predicted else [])]:
             if start >= end:
-                raise ValueError(f"[{start}, {end}] is no span: its end must be greater than its start")
+                raise ValueError(f"[{start}, {end}] is not a span: its end must be greater than its start")
         if self.gold is not None and self.gold_texts is not None and len(self.gold_texts) != len(self.gold):
             raise ValueError(f"gold_texts has {len(self.gold_texts)} entries, gold has {len(self.gold)}")
         return self
@@ -44,4 +44,4 @@ def problems(example: Example, declared: Sequence[str]) -> Iterator[tuple[str, s
     text = searched_text(example)
     for start, end in example.answers or []:
         if not 0 <= start < end <= len(text):
-            yield "answers", f"[{start}, {end}] is no span of the text, which has {len(text)} characters"
+            yield "answers", f"[{start}, {end}] is not a span of the text, which has {len(text)} characters"

@@ -1,4 +1,4 @@
-"""Task `span`: one IOB2 tag per word; the first sub-word of a word represents it."""
+"""Task `span`: one IOB2 tag per word. The first sub-word of a word represents the word."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from src.tasks.span import baselines, decoding, labels, metrics, mistakes, model
 
 
 class Span:
-    """Puts the files of this folder together; satisfies the protocol Task."""
+    """Combines the files of this folder. Satisfies the protocol Task."""
 
     name = row.NAME
     primary_metric = "span_f1"

@@ -1,4 +1,4 @@
-"""The trivial baselines of task `span`. No baseline ever sees the gold span of its own row."""
+"""The trivial baselines of task `span`. No baseline uses the gold span of the row that it predicts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from src.text.words import spans_of, tags_of
 
 
 def baselines(idioms: Sequence[str]) -> dict[str, Baseline]:
-    """`lexicon_canonical` is there if the corpus has canonical idioms."""
+    """Includes `lexicon_canonical` if the corpus has canonical idioms."""
     canonical: dict[str, Baseline] = {"lexicon_canonical": partial(lexicon_canonical, idioms)} if idioms else {}
     return {"majority": majority, "lexicon": lexicon, **canonical}
 
@@ -25,12 +25,12 @@ def majority(train: Sequence[Example], splits: Splits, labels: Sequence[str]) ->
 
 
 def lexicon(train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Marks every span of words that was marked in train, the longest at each word, from first word to last."""
+    """Predicts every span whose words are a span in train. From left to right, the longest match wins."""
     forms: dict[tuple[str, ...], Counter[str]] = {}
     for example in train:
         for first, end, label in spans_of(example.tags or []):
             forms.setdefault(tuple((example.tokens or [])[first:end]), Counter())[label] += 1
-    kinds = {form: found.most_common(1)[0][0] for form, found in forms.items()}
+    kinds = {form: counts.most_common(1)[0][0] for form, counts in forms.items()}
     longest = max(map(len, kinds), default=0)
     return each(splits, lambda example: prediction(example, _marked(example.tokens or [], kinds, longest), None))
 
@@ -48,6 +48,6 @@ def _marked(words: Sequence[str], kinds: dict[tuple[str, ...], str], longest: in
 
 
 def lexicon_canonical(idioms: Sequence[str], train: Sequence[Example], splits: Splits, labels: Sequence[str]) -> Rows:
-    """Marks the canonical idioms, whatever their form in the sentence, as the most frequent kind of span of train."""
+    """Predicts the canonical idioms, in any inflected form, with the most frequent kind of span in train."""
     lexicon, kind = Lexicon(idioms), most_frequent_kind(train)
     return each(splits, lambda example: from_lexicon(example, lexicon, kind))

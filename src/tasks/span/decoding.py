@@ -1,4 +1,4 @@
-"""From logits per sub-word to legal IOB2 tags per word; spans of the idiom lexicon, alone and joined with a model's."""
+"""Turns logits per sub-word into legal IOB2 tags per word, and joins spans of the idiom lexicon and of a model."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -23,15 +23,15 @@ def decode(
     labels: Sequence[str],
     settings: Mapping[str, float],
 ) -> Prediction:
-    """A word in several windows has the mean of their logits; one that was cut off is O with probability 0."""
+    """Averages the logits of a word over its windows. A word that was cut off is O with probability 0."""
     places = list(zip(*(window.first_subwords for window in windows), strict=True))  # per word, in each window
     log_p = np.full((len(places), len(labels)), -np.inf)
     log_p[:, list(labels).index("O")] = 0.0
     is_read = [any(position is not None for position in positions) for positions in places]
     for word, positions in enumerate(places):
         if is_read[word]:
-            found = [own[i] for own, i in zip(logits, positions, strict=True) if i is not None]
-            log_p[word] = log_softmax(np.mean(found, axis=0))
+            of_word = [window[i] for window, i in zip(logits, positions, strict=True) if i is not None]
+            log_p[word] = log_softmax(np.mean(of_word, axis=0))
     path = viterbi(log_p, labels)
     probabilities = [float(np.exp(log_p[w, best])) if is_read[w] else 0.0 for w, best in enumerate(path)]
     return prediction(example, [labels[best] for best in path], probabilities)
@@ -44,7 +44,7 @@ def viterbi(log_p: np.ndarray, labels: Sequence[str]) -> list[int]:
         log_p: log probability of each label for each word.
 
     Shape: log_p (W, L); returns W label indices.
-    Source: Viterbi 1967; transitions are allowed or forbidden, nothing is learnt.
+    Source: Viterbi 1967. A transition is allowed or forbidden; transitions have no trained weights.
     """
     if not len(log_p):
         return []
@@ -63,7 +63,7 @@ def viterbi(log_p: np.ndarray, labels: Sequence[str]) -> list[int]:
 
 
 def prediction(example: Example, tags: list[str], probabilities: list[float] | None) -> Prediction:
-    """Returns the prediction that tags over the words of an example amount to."""
+    """Builds the prediction from one tag per word."""
     words = example.tokens or []
     return Prediction(
         id=example.id,
@@ -86,7 +86,7 @@ def _in_characters(example: Example, tags: Sequence[str]) -> list[list[Any]]:
 
 
 def calibrate(decoded: Callable[[Mapping[str, float]], Sequence[Prediction]]) -> dict[str, float]:
-    """This task leaves nothing for validation to choose."""
+    """This task has no settings that validation chooses."""
     return {}
 
 
@@ -97,19 +97,19 @@ def most_frequent_kind(train: Sequence[Example]) -> str:
 
 
 def from_lexicon(example: Example, lexicon: Lexicon, kind: str) -> Prediction:
-    """Marks the canonical idioms that are in a sentence. The prediction has no probabilities."""
+    """Predicts the canonical idioms that match in a sentence. The prediction has no probabilities."""
     words = example.tokens or []
     spans = [(first, end, kind) for first, end, _ in lexicon.find(words)]
     return prediction(example, tags_of(spans, len(words)), None)
 
 
 def complete(row: Prediction, matched: Prediction) -> Prediction:
-    """Takes the lexicon's spans where the model has no span."""
+    """Returns the spans of the lexicon if the model has no span in the sentence."""
     return row if spans_of(row.predicted) else _with_spans(row, matched, spans_of(matched.predicted))
 
 
 def restrict(row: Prediction, matched: Prediction) -> Prediction:
-    """Takes each span of the lexicon that overlaps a span of the model, which gives it its kind."""
+    """Returns each span of the lexicon that overlaps a span of the model, with the kind of that span."""
     model_spans = spans_of(row.predicted)
     spans = []
     for first, end, _ in spans_of(matched.predicted):
@@ -122,12 +122,12 @@ LEXICON_RULES = MappingProxyType({"complete": complete, "restrict": restrict})
 
 
 def _with_spans(row: Prediction, matched: Prediction, spans: Sequence[Span]) -> Prediction:
-    """Gives a row other spans, each of them one of `matched`. The model has no probability for them."""
+    """Replaces the spans of a row by spans of `matched`. The model has no probabilities for them."""
     tags = tags_of(spans, len(row.predicted))
     if tags == row.predicted:
         return row
     places = zip(spans_of(matched.predicted), matched.predicted_spans or [], strict=True)
-    offsets = {(first, end): place[:2] for (first, end, _), place in places}  # words: characters
+    offsets = {(first, end): place[:2] for (first, end, _), place in places}  # {words: characters}
     return replace(
         row,
         predicted=tags,

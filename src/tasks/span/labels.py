@@ -1,4 +1,4 @@
-"""The label set of task `span`, and the targets of an input."""
+"""The label set of task `span` and the targets of an input."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,6 @@ def encode(example: Example, encoding: Encoding, labels: Sequence[str]) -> list[
         return targets
     index = {label: i for i, label in enumerate(labels)}
     for position, tag in zip(encoding.first_subwords, example.tags, strict=True):
-        if position is not None and targets[position] == IGNORED:  # of two words in one sub-word, the first
+        if position is not None and targets[position] == IGNORED:  # the first of two words in a sub-word
             targets[position] = index[tag]
     return targets

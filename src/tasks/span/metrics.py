@@ -10,7 +10,7 @@ from src.text.words import spans_of
 
 
 def score(rows: Sequence[Prediction]) -> dict[str, float]:
-    """Source: seqeval, mode strict with IOB2, micro average; `span_f1_lenient`: its default, as conlleval."""
+    """Source: seqeval, mode strict with IOB2, micro average; `span_f1_lenient`: its default mode, as conlleval."""
     from seqeval.metrics import f1_score
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2

@@ -1,4 +1,4 @@
-"""The mistakes of task `span`: their categories, how a person reads a row, and the vote of an ensemble."""
+"""The mistakes of task `span`: categories, display of a row, and the vote of an ensemble."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,7 +28,7 @@ def _category(row: Prediction) -> str:
 
 
 def target_length(row: Prediction) -> int | None:
-    """The number of words in the gold spans; 0 if there is none."""
+    """The number of words in the gold spans; 0 without gold spans."""
     return sum(end - first for first, end, _ in spans_of(row.gold))
 
 
@@ -38,7 +38,7 @@ def confidence(row: Prediction) -> float | None:
 
 
 def spelled(row: Prediction, answer: Any) -> str:
-    """Spells the words of each span."""
+    """Returns the words of each span."""
     words = row.tokens or [str(position) for position in range(len(answer or []))]
     return " | ".join(" ".join(words[first:end]) for first, end, _ in spans_of(answer or [])) or "-"
 
@@ -62,7 +62,7 @@ def marked(row: Prediction, example: Example | None) -> tuple[str, list[Offsets]
 
 
 def _located(tokens: Sequence[str], example: Example | None) -> tuple[str, list[Offsets]]:
-    """Returns the sentence and the places of its words. Without a sentence, the words stand side by side."""
+    """Returns the sentence and the offsets of its words. Without a sentence, spaces join the words."""
     if example is not None:
         with suppress(ValueError):
             return example.text, locate(tokens, example.text)
@@ -71,12 +71,12 @@ def _located(tokens: Sequence[str], example: Example | None) -> tuple[str, list[
 
 
 def can_average(row: Prediction) -> bool:
-    """Tags are voted on, with or without probabilities."""
+    """Always true: tags are combined by vote, with or without probabilities."""
     return True
 
 
 def vote(rows: Sequence[Prediction], by_vote: bool) -> Prediction:
-    """Each word has the tag of most rows, then the one with the higher probability, as far as IOB2 allows."""
+    """Each word gets the most frequent tag that is legal IOB2. The higher probability breaks ties."""
     kinds = sorted({tag[2:] for row in rows for tag in row.predicted if tag != "O"})
     labels = ["O", *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI")]
     votes, sums = np.zeros((2, len(rows[0].predicted), len(labels)))
@@ -87,7 +87,7 @@ def vote(rows: Sequence[Prediction], by_vote: bool) -> Prediction:
     path = viterbi(votes + sums / (len(rows) + 1), labels)
     known = all(row.probabilities is not None for row in rows)
     tags = [labels[best] for best in path]
-    spans = [row.predicted_spans for row in rows if row.predicted == tags]  # otherwise their characters are not known
+    spans = [row.predicted_spans for row in rows if row.predicted == tags]  # otherwise their offsets are not known
     return replace(
         rows[0],
         predicted=tags,

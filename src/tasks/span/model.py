@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def head(config: PretrainedConfig, labels: Sequence[str]) -> torch.nn.Module:
-    """A dropout and a linear layer over each state. Shape: (B, T, H) to (B, T, L)."""
+    """Dropout and a linear layer over each state. Shape: (B, T, H) to (B, T, L)."""
     from torch import nn
 
     return nn.Sequential(nn.Dropout(0.1), nn.Linear(config.hidden_size, len(labels)))

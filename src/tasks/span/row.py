@@ -1,4 +1,4 @@
-"""The fields of a row of task `span`: words and one IOB2 tag per word. What is legal in them."""
+"""The fields of a row of task `span`, words and one IOB2 tag per word, and their legal values."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Self
@@ -45,8 +45,8 @@ def problems(example: Example, declared: Sequence[str]) -> Iterator[tuple[str, s
         return
     position = invalid_tag(example.tags)
     if position is not None:
-        yield "tags", f"tag {position + 1}, {example.tags[position]!r}, is not legal IOB2 there"
+        yield "tags", f"tag {position + 1}, {example.tags[position]!r}, is not legal IOB2 at this position"
     try:
         locate(example.tokens, example.text)
     except ValueError as error:
-        yield "tokens", f"word {str(error)!r} is not in the text where it should be"
+        yield "tokens", f"word {str(error)!r} is not in the text after the previous word"

@@ -216,7 +216,7 @@ FAULTS: dict[str, list[Fault]] = {
         (truncated(WEIGHTS), "red_flag", "cannot be loaded"),
         (removed(WEIGHTS), "red_flag", "cannot be loaded"),
         (written(f"{MODEL}/tokenizer_config.json", "[]"), "red_flag", "cannot be loaded"),
-        (removed(f"{MODEL}/config.json"), "red_flag", f"{MODEL} holds no model"),
+        (removed(f"{MODEL}/config.json"), "red_flag", f"{MODEL} contains no model"),
         (removed(MODEL), "not_applicable", "the model is not there"),
         (with_adapter(torn), "red_flag", f"{MODEL}/adapter cannot be loaded"),
     ],
@@ -232,10 +232,10 @@ FAULTS: dict[str, list[Fault]] = {
         (removed(MODEL), "ok", "data, predictions agree"),
     ],
     "predictions": [
-        (lines(lambda rows: [*rows, rows[0]]), "red_flag", "stands already in"),
+        (lines(lambda rows: [*rows, rows[0]]), "red_flag", "already occurs in"),
         (lines(lambda rows: rows[1:]), "red_flag", "cls test: 1 of 7 ids are not predicted"),
         (lines(lambda rows: [*rows[1:], other_id(rows[0])]), "red_flag", "1 ids are not in the data: strange"),
-        (truncated(ROWS), "red_flag", "is no Prediction"),
+        (truncated(ROWS), "red_flag", "is not a valid Prediction"),
         (removed(PREDICTIONS), "not_applicable", f"{PREDICTIONS} is not there"),
     ],
     "reload": [

@@ -9,7 +9,7 @@ from tests.tasks.topics import baselines, decoding, labels, metrics, mistakes, m
 
 
 class Topics:
-    """Puts the files of this folder together; satisfies the protocol Task."""
+    """Combines the files of this folder. Satisfies the protocol Task."""
 
     name = row.NAME
     primary_metric = "topics_f1"
