@@ -137,7 +137,7 @@ def test_what_runs_on_the_cpu_is_not_compared_with_a_gpu(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware, "device", lambda: torch.device("cuda"))
-    with pytest.raises(UserError, match="hide that with CUDA_VISIBLE_DEVICES="):
+    with pytest.raises(UserError, match="hide the GPU: CUDA_VISIBLE_DEVICES="):
         bench.convert("onnx", model, tmp_path, trust_remote_code=False)
 
 
