@@ -1,1 +1,1 @@
-"""Forms in which a model can be deployed, and how fast they are."""
+"""Deployment variants of a model, and their speed."""

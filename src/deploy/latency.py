@@ -1,4 +1,4 @@
-"""How long single requests take: each is timed by itself, once the first ones are over and the device is done."""
+"""Latency of single requests. Timing starts after a warm-up; each time includes the work of the device."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 
 @dataclass(frozen=True)
 class Latency:
-    """Of requests that follow one another, in milliseconds; percentiles are interpolated."""
+    """Latency of consecutive requests, in milliseconds; percentiles are interpolated."""
 
     mean: float
     median: float
@@ -22,24 +22,24 @@ def measure(request: Callable[[int], object], requests: int, warm_up: int) -> La
     """Times requests, one after the other.
 
     Args:
-        request: does one; is told its number, from 0.
-        warm_up: requests before these, which are not timed: the first ones load code and choose kernels.
+        request: runs one request; receives its number, from 0.
+        warm_up: number of requests before, which are not timed: the first requests load code and choose kernels.
     """
     for number in range(warm_up):
         request(number)
-    found = [1000 * seconds(lambda number=number: request(number)) for number in range(requests)]  # type: ignore[misc]
-    median, p95, p99 = np.percentile(found, [50, 95, 99])
-    return Latency(float(np.mean(found)), float(median), float(p95), float(p99))
+    times = [1000 * seconds(lambda number=number: request(number)) for number in range(requests)]  # type: ignore[misc]
+    median, p95, p99 = np.percentile(times, [50, 95, 99])
+    return Latency(float(np.mean(times)), float(median), float(p95), float(p99))
 
 
-def seconds(what: Callable[[], object]) -> float:
-    """Times a call up to the moment when the device has done all that it was given."""
-    begin = _now()
-    what()
-    return _now() - begin
+def seconds(call: Callable[[], object]) -> float:
+    """Times a call until the device has finished all work."""
+    start = _now()
+    call()
+    return _now() - start
 
 
 def _now() -> float:
     if torch.cuda.is_available():
-        torch.cuda.synchronize()  # a GPU works on after the call that gave it the work has returned
+        torch.cuda.synchronize()  # a call returns before the GPU has finished its work
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""Measures one deployment variant of a model, in a process of its own."""
+"""Measures one deployment variant of a model, in a separate process."""
 
 import argparse
 import logging
@@ -29,16 +29,16 @@ COMPARED = 64  # texts whose logits are compared with those of the reference
 
 @dataclass(frozen=True)
 class Measured:
-    """One variant.
+    """The measurements of one variant.
 
     Attributes:
-        rows_per_second: of batches, from texts to predictions.
-        load_seconds: from the files to a model on the device; a conversion, and the imports of torch and transformers,
-            are over by then.
-        peak_memory_mib: of the process, all libraries and the loading included; of the GPU where there is one.
-        size_mib: of all weights, as they lie in memory; of ONNX, in its file.
-        logits: of the first COMPARED texts.
-        sub_words: of each text, as the model reads it.
+        rows_per_second: for batches, from texts to predictions.
+        load_seconds: from the files to a model on the device, without conversion and without the imports of torch and
+            transformers.
+        peak_memory_mib: peak memory of the process, with libraries and loading; on a GPU, peak GPU memory.
+        size_mib: size of all weights in memory; for ONNX, size of the file.
+        logits: the logits of the first COMPARED texts.
+        sub_words: number of sub-words of each text.
     """
 
     latency: Latency
@@ -50,21 +50,21 @@ class Measured:
     sub_words: Sequence[int]
 
 
-def in_own_process(what: Callable[..., Any], *arguments: object) -> Any:
-    """Calls in a process of its own: memory that one has taken is not counted to the next.
+def in_own_process(function: Callable[..., Any], *arguments: object) -> Any:
+    """Calls a function in a separate process, so that each measurement of memory starts from zero.
 
     Raises:
-        UserError: the process was killed; and what is raised there.
+        UserError: the process was killed, or the function raised a UserError.
     """
     context = multiprocessing.get_context("spawn")
-    heedless = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which ends the other
-    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=heedless) as process:
+    ignore_ctrl_c = (signal.SIGINT, signal.SIG_IGN)  # this process receives Ctrl-C and ends the child
+    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=ignore_ctrl_c) as process:
         try:
-            return process.submit(what, *arguments).result()
+            return process.submit(function, *arguments).result()
         except BrokenProcessPool as error:
-            raise UserError("its process was killed, as where memory runs out; try a smaller --batch-size") from error
+            raise UserError("its process was killed, perhaps out of memory; try a smaller --batch-size") from error
         except BaseException as error:
-            if not isinstance(error, Exception):  # Ctrl-C, SIGTERM: else a child that is still at work is waited for
+            if not isinstance(error, Exception):  # Ctrl-C, SIGTERM: otherwise the executor waits for the child
                 for child in multiprocessing.active_children():
                     child.terminate()
             raise
@@ -74,30 +74,33 @@ def convert(name: str, model: Path, folder: Path, trust_remote_code: bool) -> No
     """Writes the files of one variant to a folder.
 
     Raises:
-        UserError: the model has no such variant, or it would be compared with others on a GPU.
+        UserError: the model does not have this variant, or the other variants would run on a GPU.
     """
     if hardware.device().type != "cpu":
-        raise UserError("it runs on the CPU, and all others here on the GPU: hide that with CUDA_VISIBLE_DEVICES=")
+        raise UserError(
+            "it runs on the CPU, but the other variants run on the GPU; to run all on the CPU, hide the GPU: "
+            "CUDA_VISIBLE_DEVICES="
+        )
     silence()
-    warnings.simplefilter("ignore")  # of what torch and onnxruntime would like otherwise
+    warnings.simplefilter("ignore")  # the conversion prints many warnings of torch and onnxruntime
     logging.disable(logging.WARNING)
     variants.convert(name, model, folder, trust_remote_code=trust_remote_code)
 
 
 def silence() -> None:
     transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()  # heads that the base of an adapter lacks are the adapter's
-    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for what will be gone
+    transformers_logging.set_verbosity_error()  # else it warns of missing heads, which the adapter contains
+    warnings.simplefilter("ignore", FutureWarning)  # peft uses deprecated functions of transformers
 
 
 def measure(name: str, folder: Path, examples: Sequence[Example], arguments: argparse.Namespace) -> Measured:
     """Measures one variant, in this process.
 
     Args:
-        folder: which it is loaded from.
+        folder: folder of the variant's files.
 
     Raises:
-        UserError: the model has no such variant.
+        UserError: the model does not have this variant.
     """
     silence()
     loaded: list[variants.Deployed] = []
@@ -112,7 +115,7 @@ def measure(name: str, folder: Path, examples: Sequence[Example], arguments: arg
 
     times = latency.measure(request, arguments.requests, arguments.warm_up)
     batches = list(islice((example for _ in range(arguments.requests) for example in examples), arguments.requests))
-    model.predict(batches[: arguments.batch_size], arguments.batch_size)  # the first batch chooses kernels anew
+    model.predict(batches[: arguments.batch_size], arguments.batch_size)  # the first batch chooses kernels
     seconds = latency.seconds(lambda: model.predict(batches, arguments.batch_size))
     peak = hardware.peak_memory_mib(hardware.device())
     encoded = encode(model, examples)
@@ -129,9 +132,5 @@ def measure(name: str, folder: Path, examples: Sequence[Example], arguments: arg
 
 
 def farthest(logits: Logits, others: Logits) -> float:
-    """Returns the largest difference between two logits of the same place."""
-    return max(
-        float(np.abs(one - other).max())
-        for task in logits
-        for one, other in zip(logits[task], others[task], strict=True)
-    )
+    """Returns the largest absolute difference between two logits at the same position."""
+    return max(float(np.abs(a - b).max()) for task in logits for a, b in zip(logits[task], others[task], strict=True))

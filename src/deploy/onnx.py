@@ -1,6 +1,6 @@
-"""A checkpoint as an ONNX file, which runs in ONNX Runtime, on the CPU, wherever `predict` expects a model.
+"""A checkpoint as an ONNX file. ONNX Runtime runs it on the CPU; `predict` accepts it like any other model.
 
-`save` needs packages that nothing else here does; `load` needs onnxruntime alone.
+`save` needs the optional packages PACKAGES; `load` needs only onnxruntime.
 """
 
 from importlib.util import find_spec
@@ -17,13 +17,13 @@ from src.models.loading import pretrained
 from src.models.verbalizer import Verbalizer
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-FILE = "model.onnx"  # weights may lie beside it, in FILE.data
+FILE = "model.onnx"  # large weights are stored in FILE.data
 
 
 class Session(torch.nn.Module):
-    """ONNX Runtime in the place of a model.
+    """An ONNX Runtime session with the interface of a torch model.
 
-    Shape: inputs (B, T); each value like the logits of its task.
+    Shape: inputs (B, T); outputs: the shape of each task's logits.
     """
 
     device = torch.device("cpu")
@@ -36,16 +36,16 @@ class Session(torch.nn.Module):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        self._inputs = [one.name for one in self._session.get_inputs()]
-        self._outputs = [one.name for one in self._session.get_outputs()]
+        self._inputs = [node.name for node in self._session.get_inputs()]
+        self._outputs = [node.name for node in self._session.get_outputs()]
 
     def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        found = self._session.run(self._outputs, {name: inputs[name].numpy() for name in self._inputs})
-        return {name: torch.from_numpy(values) for name, values in zip(self._outputs, found, strict=True)}
+        logits = self._session.run(self._outputs, {name: inputs[name].numpy() for name in self._inputs})
+        return {name: torch.from_numpy(values) for name, values in zip(self._outputs, logits, strict=True)}
 
 
 class _Positional(torch.nn.Module):
-    """Takes the inputs of a checkpoint's model, and gives the logits of its tasks, one by one."""
+    """A checkpoint's model with positional inputs and a tuple of logits, one per task."""
 
     def __init__(self, checkpoint: Checkpoint, names: list[str]) -> None:
         super().__init__()
@@ -58,19 +58,19 @@ class _Positional(torch.nn.Module):
 
 
 def save(checkpoint: Checkpoint, folder: Path, *, int8: bool = False) -> None:
-    """Writes all that `load` reads.
+    """Writes all files that `load` reads.
 
     Args:
         checkpoint: in fp32, on the CPU.
-        int8: weights as int8; what they are multiplied with is rounded to int8, too, as it comes.
+        int8: quantize the weights to int8, and the activations dynamically.
 
     Raises:
-        UserError: a package is missing, or the model has no such form.
+        UserError: a package is missing, or the model cannot be converted.
     """
     if any(find_spec(name) is None for name in PACKAGES):
         raise UserError(f"it needs packages that are not installed: pip install {' '.join(PACKAGES)}")
     if isinstance(checkpoint.model, Verbalizer):
-        raise UserError("a model of mode zero_shot puts its prompt into each text by itself: no form for ONNX")
+        raise UserError("a model of mode zero_shot adds its prompt to each text itself, so ONNX cannot represent it")
     if int8:
         with TemporaryDirectory() as exported:
             _export(checkpoint, Path(exported) / FILE)
@@ -78,12 +78,12 @@ def save(checkpoint: Checkpoint, folder: Path, *, int8: bool = False) -> None:
     else:
         _export(checkpoint, folder / FILE)
     checkpoint.tokenizer.save_pretrained(folder)
-    kept = {"labels": dict(checkpoint.labels), "max_length": checkpoint.max_length, "settings": checkpoint.settings}
-    write_json(folder / "checkpoint.json", kept)
+    settings = {"labels": dict(checkpoint.labels), "max_length": checkpoint.max_length, "settings": checkpoint.settings}
+    write_json(folder / "checkpoint.json", settings)
 
 
 def _export(checkpoint: Checkpoint, file: Path) -> None:
-    inputs = checkpoint.tokenizer(["a", "a a"], padding=True, return_tensors="pt")  # a size of 1 would stay 1
+    inputs = checkpoint.tokenizer(["a", "a a"], padding=True, return_tensors="pt")  # an axis of size 1 would be fixed
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sub_words", max=checkpoint.max_length)}
     try:
         torch.onnx.export(
@@ -101,20 +101,20 @@ def _quantize(fp32: Path, int8: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load(fp32)
-    del model.graph.value_info[:]  # the shape of a weight there is wrong as soon as quantize_dynamic transposes it
+    del model.graph.value_info[:]  # quantize_dynamic transposes weights, but not the shapes here
     quantize_dynamic(model, int8, weight_type=QuantType.QInt8)
 
 
 def load(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint:
-    """Loads what `save` wrote.
+    """Loads the files that `save` wrote.
 
     Args:
-        trust_remote_code: let the tokenizer run code of its own.
+        trust_remote_code: let the tokenizer run its own code.
     """
     tokenizer = pretrained(AutoTokenizer, folder, {"trust_remote_code": trust_remote_code})
     return Checkpoint(Session(folder / FILE), tokenizer, **read_json(folder / "checkpoint.json"))
 
 
 def size(folder: Path) -> int:
-    """Returns the bytes of what `save` wrote of the model."""
+    """Returns the size of the model's files in bytes."""
     return sum(file.stat().st_size for file in folder.glob(f"{FILE}*"))

@@ -1,4 +1,4 @@
-"""The forms in which a saved model can be deployed; each is loaded from a folder, and runs through `predict`.
+"""The deployment variants of a saved model. Each is loaded from a folder and runs through `predict`.
 
 Importing this module does not import torch: `python -m src bench --help` lists the variants.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from src.models.checkpoint import Checkpoint
 
-ADAPTERS = 3  # of the variant `adapters`; their weights do not matter for its speed, and it loads one several times
+ADAPTERS = 3  # the variant `adapters` loads one adapter several times: speed does not depend on the weights
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Deployed:
     """A model that is ready for requests.
 
     Attributes:
-        before: what a request does before it predicts; is told its number.
-        file_size: bytes of the file of a model that is no torch model.
+        before: a call before each prediction; receives the number of the request.
+        file_size: size of the model's files in bytes, if the model is not a torch model.
     """
 
     checkpoint: Checkpoint
@@ -36,7 +36,7 @@ class Deployed:
 
     @property
     def size_mib(self) -> float:
-        """All weights, as they lie in memory, or in the file of a model that is no torch model."""
+        """Size of all weights in memory; if the model is not a torch model, size of its files."""
         if self.file_size is not None:
             return self.file_size / 2**20
         weights = [*self.checkpoint.model.parameters(), *self.checkpoint.model.buffers()]
@@ -44,10 +44,10 @@ class Deployed:
 
 
 def convert(name: str, folder: Path, out: Path, *, trust_remote_code: bool = False) -> None:
-    """Writes the files that a row of CONVERTED is loaded from, which are not those of the saved model.
+    """Writes the files of a variant in CONVERTED.
 
     Raises:
-        UserError: there is no model, or it has no such variant; says why.
+        UserError: there is no model, or the model does not have this variant.
     """
     saved = _saved(folder, trust_remote_code, "fp32").checkpoint
     saved.to("cpu")
@@ -58,10 +58,10 @@ def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deploye
     """Loads a variant onto the device.
 
     Args:
-        folder: of the saved model; of a row of CONVERTED, what `convert` wrote.
+        folder: folder of the saved model; for a variant in CONVERTED, the folder that `convert` wrote.
 
     Raises:
-        UserError: there is no model, or it has no such variant; says why.
+        UserError: there is no model, or the model does not have this variant.
     """
     from src.models import hardware
 
@@ -72,7 +72,7 @@ def load(name: str, folder: Path, *, trust_remote_code: bool = False) -> Deploye
 
 
 def _saved(folder: Path, trust_remote_code: bool, precision: str) -> Deployed:
-    """The whole model, with adapters (if it had any) merged into its weights."""
+    """The full model; adapters, if any, are merged into its weights."""
     from src.models.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(folder, trust_remote_code=trust_remote_code)
@@ -80,19 +80,19 @@ def _saved(folder: Path, trust_remote_code: bool, precision: str) -> Deployed:
 
 
 def _adapter(folder: Path, trust_remote_code: bool) -> Deployed:
-    """The base model, and an adapter that runs beside its weights."""
+    """The base model with an unmerged adapter."""
     return Deployed(_adapted(folder, trust_remote_code)[0])
 
 
 def _merged(folder: Path, trust_remote_code: bool) -> Deployed:
-    """The base model, and an adapter that is added to its weights while it is loaded."""
+    """The base model with an adapter that is merged at load time."""
     loaded, adapted = _adapted(folder, trust_remote_code)
     adapted.merge_and_unload()
     return Deployed(loaded)
 
 
 def _adapters(folder: Path, trust_remote_code: bool) -> Deployed:
-    """The base model, and several adapters of which each request chooses one."""
+    """The base model with several adapters; each request selects an adapter."""
     loaded, adapted = _adapted(folder, trust_remote_code)
     names = ["default", *(str(number) for number in range(1, ADAPTERS))]
     for name in names[1:]:
@@ -111,9 +111,7 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
     adapter = pretrained(PeftConfig, str(folder / "adapter"), {})
     base = adapter.base_model_name_or_path
     if not base:
-        raise UserError(
-            "its adapter names no base that it could be put on: that of a joint model is of use merged alone"
-        )
+        raise UserError("its adapter names no base model; the adapter of a joint model can only be used merged")
     loaded = load_checkpoint(folder, trust_remote_code=trust_remote_code, weights=base, revision=adapter.revision)
     with loading(folder / "adapter"):
         adapted = PeftModel.from_pretrained(loaded.model, str(folder / "adapter"))
@@ -121,7 +119,7 @@ def _adapted(folder: Path, trust_remote_code: bool) -> tuple[Checkpoint, PeftMod
 
 
 def _session(folder: Path, trust_remote_code: bool) -> Deployed:
-    """ONNX Runtime, and a file that the whole model was converted to."""
+    """ONNX Runtime with the converted model."""
     from src.deploy import onnx
 
     return Deployed(onnx.load(folder, trust_remote_code=trust_remote_code), file_size=onnx.size(folder))

@@ -1,1 +1,1 @@
-"""States of an encoder: extraction, files, and how far fine-tuning has moved them."""
+"""Hidden states of an encoder: extraction, files, and drift by fine-tuning."""

@@ -1,4 +1,4 @@
-"""The Trainer callback that keeps the states of the encoder at chosen steps of its training."""
+"""The Trainer callback that saves the hidden states of the encoder at selected steps of its training."""
 
 import shutil
 import sys
@@ -18,13 +18,14 @@ from src.representations.extraction import Extraction, choose
 
 
 class RepresentCallback(TrainerCallback):
-    """Keeps the states of the encoder at chosen optimizer steps, in files step-<n>.safetensors.
+    """Saves the hidden states of the encoder at selected optimizer steps, in files step-<n>.safetensors.
 
-    They lie beside the state of the training until it ends, for DVC deletes the outputs of a run that is resumed.
+    The files are in the folder of the resume state until training ends, because DVC deletes the outputs of a run
+    before it is resumed.
 
     Args:
-        state: folder of the state that an interrupted training goes on from.
-        out: folder that has all files at the end.
+        state: folder of the resume state.
+        out: folder that all files are copied to at the end.
 
     Raises:
         UserError: the files would be larger than the budget.
@@ -37,7 +38,7 @@ class RepresentCallback(TrainerCallback):
         self.extraction = extraction
         self.steps = set(params.steps)
         self.batch_size = batch_size
-        self.kept = state / "representations"
+        self.saved = state / "representations"
         self.out = out
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -45,36 +46,38 @@ class RepresentCallback(TrainerCallback):
             if max(self.steps) > state.max_steps:
                 raise UserError(
                     f"train.represent.steps: {max(self.steps)} is beyond the {state.max_steps} steps of this run; "
-                    "name none above, or raise train.epochs"
+                    f"give steps up to {state.max_steps}, or raise train.epochs"
                 )
-            self._keep(0)
+            self._save(0)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._keep(state.global_step)
+        self._save(state.global_step)
 
-    def _keep(self, step: int) -> None:
+    def _save(self, step: int) -> None:
         if step in self.steps:
-            found = self.extraction.run(self.batch_size, step)
-            states_file.write(self.kept / f"step-{step}.safetensors", found)
+            representations = self.extraction.run(self.batch_size, step)
+            states_file.write(self.saved / f"step-{step}.safetensors", representations)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.kept.is_dir():  # where training stops early, there may be no file
-            shutil.copytree(self.kept, self.out, dirs_exist_ok=True)
+        if self.saved.is_dir():  # if training stops early, there may be no file
+            shutil.copytree(self.saved, self.out, dirs_exist_ok=True)
         if missed := sorted(step for step in self.steps if step > state.global_step):
-            print(f"training ended at step {state.global_step}; no representations of {missed}", file=sys.stderr)
+            print(f"training ended at step {state.global_step}; no representations of steps {missed}", file=sys.stderr)
 
 
 def representing(
-    checkpoint: Checkpoint, validation: Sequence[Example], params: Params, chosen: TrainParams, state: Path, out: Path
+    checkpoint: Checkpoint, validation: Sequence[Example], params: Params, train: TrainParams, state: Path, out: Path
 ) -> list[TrainerCallback]:
-    """Returns the callback that train.represent asks for, or none.
+    """Returns the callback that train.represent configures; an empty list if it has no steps.
 
     Args:
-        chosen: the section `train`, with what hpo chose; the others are as of RepresentCallback.
+        train: the section `train`, with the overrides of hpo.
+        state: as in RepresentCallback.
+        out: as in RepresentCallback.
     """
-    if not chosen.represent.steps:
+    if not train.represent.steps:
         return []
-    start = encoders.start(params.model, params.task, params.seed, chosen.revision)
-    examples = choose(validation, chosen.represent.examples)
+    start = encoders.start(params.model, params.task, params.seed, train.revision)
+    examples = choose(validation, train.represent.examples)
     extraction = Extraction(checkpoint, examples, params.model, start=start)
-    return [RepresentCallback(extraction, chosen.represent, chosen.batch_size, state=state, out=out)]
+    return [RepresentCallback(extraction, train.represent, train.batch_size, state=state, out=out)]

@@ -1,4 +1,4 @@
-"""Drift per layer, and the tests between systems, as text; json in full precision."""
+"""Drift per layer and the tests between systems as tables; JSON has full precision."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,21 +12,21 @@ from src.representations.layer_drift import MEASURES, Paired
 
 Means = Mapping[str, Mapping[str, Sequence[Statistic]]]  # {system: {measure: per layer}}
 
-ROUNDING = 1e-9  # what float32 and other batches may make of no drift
+ROUNDING = 1e-9  # without drift, float32 and different batches cause differences up to this size
 TESTS = ("first", "second", "measure", "layer", "difference", "seeds", "t-test p", "d_z")
 NOTE = "p: corrected by Holm over the layers; * < .05, ** < .01, *** < .001"
 
 
 def layer_name(number: int) -> str:
-    """Names a layer: 0 is what the embeddings give to the first."""
+    """Names a layer: 0 is the output of the embeddings."""
     return str(number) if number else "embeddings"
 
 
 def render(means: Means, tests: Sequence[Paired], style: Style) -> str:
-    """Renders the table of means, and that of tests where there are any."""
+    """Renders the table of means, and the table of tests if there are tests."""
     columns = [(name, measure) for name in means for measure in MEASURES]
     lines = [
-        [style.escape(layer_name(layer)), *(_spelt(means[name][measure][layer], style) for name, measure in columns)]
+        [style.escape(layer_name(layer)), *(_format(means[name][measure][layer], style) for name, measure in columns)]
         for layer in range(_layers(means))
     ]
     table = style.table(["layer", *(f"{name} {MEASURES[measure]}" for name, measure in columns)], lines)
@@ -37,12 +37,12 @@ def _layers(means: Means) -> int:
     return len(next(iter(means.values()))["cosine"])
 
 
-def _spelt(value: Statistic, style: Style) -> str:
+def _format(value: Statistic, style: Style) -> str:
     return _number(value.mean) + ("" if value.sd is None else f" {style.plus_minus} {_number(value.sd)}")
 
 
 def _number(value: float, sign: str = "") -> str:
-    """Spells what four digits would make nothing of, unless it is rounding.
+    """Formats a value with four decimals; values that would be 0.0000 in scientific notation, except rounding errors.
 
     >>> _number(0.1234567), _number(0.0000021), _number(3e-17), _number(-0.2, "+")
     ('0.1235', '2e-06', '0.0000', '-0.2000')
@@ -76,8 +76,8 @@ def _records(means: Means) -> list[dict[str, Any]]:
         for layer in range(_layers(means)):
             record: dict[str, Any] = {"system": name, "layer": layer, "runs": measures["cosine"][layer].runs}
             for measure in MEASURES:
-                found = measures[measure][layer]
-                record |= {measure: found.mean, f"{measure}_sd": found.sd}
+                statistic = measures[measure][layer]
+                record |= {measure: statistic.mean, f"{measure}_sd": statistic.sd}
             records.append(record)
     return records
 

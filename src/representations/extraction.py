@@ -1,4 +1,4 @@
-"""States of an encoder, layer by layer, over some examples."""
+"""Extraction of the hidden states of an encoder, layer by layer, for some examples."""
 
 import hashlib
 import json
@@ -24,20 +24,20 @@ POOLING = "mean"
 
 
 def choose(examples: Sequence[Example], count: int) -> list[Example]:
-    """Chooses examples by the hashes of their ids: the same in every run, and fewer are the first of more."""
+    """Selects the `count` examples with the smallest hashes of their ids, so every run selects the same examples."""
     return sorted(examples, key=lambda example: _sha256(example.id))[:count]
 
 
 class Extraction:
-    """An encoder of a checkpoint, and the examples whose states are wanted.
+    """An encoder of a checkpoint, and the examples whose states are extracted.
 
     Args:
-        model: what the checkpoint is called in the file.
-        start: what its training starts from, as encoders.start names it; None: unknown.
-        task: of a joint model with separate encoders, whose encoder; None: that of cls.
+        model: name of the checkpoint in the file.
+        start: name of the weights that its training starts from, see encoders.start; None: unknown.
+        task: the task whose encoder is used, in a joint model with separate encoders; None: the encoder of cls.
 
     Raises:
-        UserError: the model has no encoder, or none for this task alone.
+        UserError: the model has no separate encoder for this task.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Extraction:
         task: str | None = None,
         start: str | None = None,
     ) -> None:
-        found = backbone.encoders(checkpoint.model)
+        encoders = backbone.encoders(checkpoint.model)
         name = checkpoint.model.base_model_prefix if task is None else f"encoders.{task}"
-        if name not in found:
-            own = [other.removeprefix("encoders.") for other in found if other.startswith("encoders.")]
-            raise unknown_name("task with an encoder of its own", str(task), own or ["(none in this model)"])
+        if name not in encoders:
+            separate = [other.removeprefix("encoders.") for other in encoders if other.startswith("encoders.")]
+            raise unknown_name("task with a separate encoder", str(task), separate or ["(none in this model)"])
         self.checkpoint = checkpoint
-        self.encoder: PreTrainedModel = found[name].base_model  # that of a verbalizer has a head on it
+        self.encoder: PreTrainedModel = encoders[name].base_model  # the encoder of a verbalizer has a head
         self.windows = [[window.inputs for window in windows] for windows in encode(checkpoint, examples).windows]
         self.about = About(
             model=model,
@@ -70,16 +70,16 @@ class Extraction:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Samples, layers and the output of the embeddings, hidden width."""
+        """Number of samples; number of layers, plus 1 for the embeddings; hidden width."""
         config = self.encoder.config
         return len(self.windows), config.num_hidden_layers + 1, config.hidden_size
 
     def check(self, budget_mib: float, files: int, key: str) -> None:
-        """Refuses what would take too much room, before any state is computed.
+        """Checks the size of the files before any state is computed.
 
         Args:
-            files: how many there will be.
-            key: what sets the budget, for the message.
+            files: number of files.
+            key: the parameter or option that sets the budget, for the message.
 
         Raises:
             UserError: the files would be larger than the budget.
@@ -95,17 +95,16 @@ class Extraction:
 
     @torch.inference_mode()
     def run(self, batch_size: int, step: int | None = None) -> Representations:
-        """Runs the encoder, without dropout and in fp32, not TF32, whatever its model learns in: rounding is no drift.
+        """Runs the encoder without dropout and always in fp32, not TF32, so that rounding does not look like drift.
 
-        The state of an example is the mean over its sub-words, special ones among them; where it is read in several
-        windows, over all that these hold.
+        The state of an example is the mean over the sub-words of all its windows, special tokens included.
 
         Args:
-            batch_size: inputs per forward pass, the longest first, so that little is padding.
-            step: of training, for the metadata.
+            batch_size: inputs per forward pass; inputs are sorted by length, longest first, to reduce padding.
+            step: the training step, for the metadata.
 
         Raises:
-            UserError: the encoder does not show the states of its layers.
+            UserError: the encoder does not return the states of its layers.
         """
         samples = np.array([sample for sample, windows in enumerate(self.windows) for _ in windows])
         inputs = [window for windows in self.windows for window in windows]
@@ -114,11 +113,11 @@ class Extraction:
         was_training = self.encoder.training
         self.encoder.eval()
         with hardware.without_tf32():
-            for chosen, means in longest_first(
+            for rows, means in longest_first(
                 inputs, self.checkpoint.tokenizer, batch_size, self.encoder.device, self._means
             ):
-                np.add.at(sums, samples[chosen], means * lengths[chosen, None, None])
-                np.add.at(counts, samples[chosen], lengths[chosen])
+                np.add.at(sums, samples[rows], means * lengths[rows, None, None])
+                np.add.at(counts, samples[rows], lengths[rows])
         self.encoder.train(was_training)
         states = (sums / counts[:, None, None]).astype(np.float32)
         return Representations(states, replace(self.about, step=step))
@@ -130,8 +129,8 @@ class Extraction:
         expected = (*inputs["input_ids"].shape, width)
         if states is None or len(states) != layers or any(layer.shape != expected for layer in states):
             raise UserError(
-                f"a {type(self.encoder).__name__} does not show the states of its {layers - 1} layers one by one; "
-                "they cannot be represented"
+                f"a {type(self.encoder).__name__} does not return the states of its {layers - 1} layers one by one, "
+                "so they cannot be extracted; use another model"
             )
         pooling = Pooling(POOLING, width)
         means = [pooling(layer.float(), inputs["attention_mask"]) for layer in states]

@@ -1,7 +1,8 @@
-"""Drift: how far fine-tuning has moved an encoder from its base, layer by layer.
+"""Drift: how much fine-tuning has changed each layer of an encoder, compared with its base.
 
-Two measures: 1 - linear CKA, which asks whether examples are still as like one another as they were (to rotate or scale
-a layer is no drift), and the mean cosine of an example's state with its state in the base (to rotate is).
+There are two measures. `1 - linear CKA` measures the change of the similarities between examples; rotation and scaling
+of a layer do not change it. The mean cosine compares the state of each example with its state in the base; rotation
+changes it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,13 +17,13 @@ from src.analysis.significance import Seeds, holm, over_seeds
 from src.core.user_errors import UserError
 from src.representations.states_file import Representations
 
-MEASURES = {"cka_distance": "1 - CKA", "cosine": "cosine"}  # and their headings
+MEASURES = {"cka_distance": "1 - CKA", "cosine": "cosine"}  # {measure: heading}
 
-Runs = Mapping[str, "Drift"]  # {seed: its drift}
+Runs = Mapping[str, "Drift"]  # {seed: drift}
 
 
 class Drift(NamedTuple):
-    """Of one model: a value per layer, the output of the embeddings first. `cosine` is the mean over examples."""
+    """The drift of one model: a value per layer, the embeddings first. `cosine` is the mean over examples."""
 
     cka_distance: list[float]
     cosine: list[float]
@@ -30,12 +31,12 @@ class Drift(NamedTuple):
 
 @dataclass(frozen=True)
 class Paired:
-    """Two systems on one layer, paired by seeds.
+    """The comparison of two systems on one layer, paired by seed.
 
     Attributes:
-        difference: mean of the first minus that of the second, over the seeds that both have.
-        seeds: None where both are equal, or where all differences are.
-        p_holm: corrected over the layers of the same two systems and measure.
+        difference: mean of the first minus mean of the second, over the seeds that both have.
+        seeds: the test; None if all differences are equal.
+        p_holm: p corrected over the layers of the same two systems and measure.
     """
 
     first: str
@@ -49,40 +50,40 @@ class Paired:
 
 
 def check(base: Representations, model: Representations, names: tuple[str, str]) -> None:
-    """Refuses to compare what is not of the same examples, read alike.
+    """Checks that two files contain the same examples and comparable states.
 
     Raises:
-        UserError: names both files and what differs.
+        UserError: names both files and the difference.
     """
-    one, other = base.about, model.about
-    where = f"{names[1]} cannot be compared with {names[0]}: "
-    if one.ids != other.ids or one.texts != other.texts:
+    a, b = base.about, model.about
+    prefix = f"{names[1]} cannot be compared with {names[0]}: "
+    if a.ids != b.ids or a.texts != b.texts:
         raise UserError(
-            f"{where}they are of other examples ({len(one.ids)} and {len(other.ids)}); make both with the same "
+            f"{prefix}they contain different examples ({len(b.ids)} and {len(a.ids)}); make both with the same "
             "--examples and data"
         )
-    if one.inputs != other.inputs:
+    if a.inputs != b.inputs:
         raise UserError(
-            f"{where}the texts were read as other sub-words; make the base with the model, seed, task and "
+            f"{prefix}the texts were split into different sub-words; make the base with the model, seed, task and "
             "train.max_length that the model was trained with"
         )
-    if one.start and other.start and one.start != other.start:
+    if a.start and b.start and a.start != b.start:
         raise UserError(
-            f"{where}its training started from {other.start}, and the base is {one.start}; make the base with the "
+            f"{prefix}its training started from {b.start}, but the base is {a.start}; make the base with the "
             "model, task, seed and revision that the model was trained with"
         )
-    if one.pooling != other.pooling:
-        raise UserError(f"{where}their pooling is {one.pooling} and {other.pooling}")
+    if a.pooling != b.pooling:
+        raise UserError(f"{prefix}their pooling is {b.pooling} and {a.pooling}; make both with the same pooling")
     if base.states.shape != model.states.shape:
-        shapes = " and ".join("{} layers of width {}".format(*found.states.shape[1:]) for found in (base, model))
-        raise UserError(f"{where}they have {shapes}; a model is compared with what it was trained from")
+        shapes = " and ".join("{} layers of width {}".format(*file.states.shape[1:]) for file in (model, base))
+        raise UserError(f"{prefix}they have {shapes}; compare a model with the model that its training started from")
 
 
 def drift(base: Representations, model: Representations, name: str) -> Drift:
     """Measures every layer.
 
     Args:
-        name: of the model's file, for the message.
+        name: name of the model's file, for the message.
 
     Raises:
         UserError: a layer has the same state for all examples, or a state of zeros.
@@ -91,17 +92,23 @@ def drift(base: Representations, model: Representations, name: str) -> Drift:
     pairs = [(base.states[:, layer].astype(float), model.states[:, layer].astype(float)) for layer in layers]
     for layer, pair in zip(layers, pairs, strict=True):
         if any(not np.ptp(states, axis=0).any() for states in pair):
-            raise UserError(f"{name}: layer {layer}, or that of its base, has one state for all examples: no drift")
+            raise UserError(
+                f"{name}: layer {layer} of the model or its base has the same state for all examples, so its drift is "
+                "undefined; use a model that distinguishes examples"
+            )
         if any(not states.any(axis=1).all() for states in pair):
-            raise UserError(f"{name}: layer {layer}, or that of its base, has a state of zeros, which has no cosine")
+            raise UserError(
+                f"{name}: layer {layer} of the model or its base has a state of zeros, so its cosine is undefined; "
+                "use another model or other examples"
+            )
     return Drift([max(0.0, 1 - cka(*pair)) for pair in pairs], [cosine(*pair) for pair in pairs])
 
 
 def cka(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns linear CKA: how alike the likeness of examples to one another is, from 0 to 1.
+    """Returns linear CKA, from 0 to 1: how well the similarities between examples agree in both.
 
-    Works on products of features or of examples, whichever are fewer; both give the same. Of fewer examples than
-    features it leans towards 1: of two unrelated Gaussian clouds it is features / (features + samples).
+    Multiplies features or examples, whichever are fewer; the result is the same. With fewer examples than features,
+    CKA is biased towards 1: for two independent Gaussian samples it is about features / (features + samples).
 
     Shape: (samples, features) each; the numbers of features may differ.
     Source: Kornblith et al. 2019, Similarity of Neural Network Representations Revisited, sections 3 and 4.
@@ -119,7 +126,7 @@ def cka(first: np.ndarray, second: np.ndarray) -> float:
 
 def _centred(states: np.ndarray) -> np.ndarray:
     centred = states - states.mean(axis=0)
-    return centred / np.linalg.norm(centred)  # of scale nothing is left that could overflow
+    return centred / np.linalg.norm(centred)  # CKA ignores scale; this prevents overflow
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> float:
@@ -132,7 +139,7 @@ def means(systems: Mapping[str, Runs]) -> dict[str, dict[str, list[Statistic]]]:
     """Returns {system: {measure: mean and sample standard deviation over its runs, per layer}}."""
     return {
         name: {
-            measure: [found for values in _per_layer(runs.values(), measure) if (found := statistic(values))]
+            measure: [result for values in _per_layer(runs.values(), measure) if (result := statistic(values))]
             for measure in MEASURES
         }
         for name, runs in systems.items()
@@ -145,31 +152,31 @@ def _per_layer(runs: Collection[Drift], measure: str) -> list[list[float]]:
 
 
 def tests(systems: Mapping[str, Runs]) -> tuple[list[Paired], list[str]]:
-    """Tests every two systems on every layer by the paired t-test over the seeds that both have.
+    """Compares every two systems on every layer by a paired t-test over the seeds that both have.
 
     Returns:
-        Tests, and what a reader must know of them.
+        Comparisons, and warnings for the reader.
     """
-    found: list[Paired] = []
+    comparisons: list[Paired] = []
     warnings: list[str] = []
     for first, second in combinations(systems, 2):
         seeds = [seed for seed in systems[first] if seed in systems[second]]
         if len(seeds) < 2:
             if max(len(systems[first]), len(systems[second])) > 1:
-                warnings.append(f"{first} and {second} are not tested: seeds in common: {len(seeds)}, 2 are needed")
+                warnings.append(f"{first} and {second} are not tested: seeds in common: {len(seeds)}, needed: 2")
             continue
         if len(seeds) < 6:
             warnings.append(
-                f"{first} and {second}: seeds in common: {len(seeds)}; the paired t-test takes their differences to be "
-                "normal, and a test that does not could not reach .05 below 6"
+                f"{first} and {second}: seeds in common: {len(seeds)}; the paired t-test assumes normal differences; "
+                "a test without this assumption cannot reach p < .05 below 6 seeds"
             )
         for measure in MEASURES:
             a, b = (_per_layer([systems[name][seed] for seed in seeds], measure) for name in (first, second))
-            found += _of_layers(first, second, measure, a, b)
-    return found, warnings
+            comparisons += _compare_layers(first, second, measure, a, b)
+    return comparisons, warnings
 
 
-def _of_layers(
+def _compare_layers(
     first: str, second: str, measure: str, a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]
 ) -> list[Paired]:
     tested = [over_seeds(*pair) for pair in zip(a, b, strict=True)]
@@ -180,10 +187,10 @@ def _of_layers(
             second,
             measure,
             layer,
-            float(np.mean(one) - np.mean(other)),
-            len(one),
+            float(np.mean(first_values) - np.mean(second_values)),
+            len(first_values),
             seeds,
             next(corrected) if seeds else None,
         )
-        for layer, (one, other, seeds) in enumerate(zip(a, b, tested, strict=True))
+        for layer, (first_values, second_values, seeds) in enumerate(zip(a, b, tested, strict=True))
     ]

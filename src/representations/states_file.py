@@ -1,6 +1,6 @@
-"""Representations: the mean state that each layer of an encoder has for each of some examples, and their files.
+"""Representations: the mean hidden state of each layer of an encoder for each example, and their files.
 
-A file is safetensors: the tensor `states`, and in its metadata what the states are of. Reading one needs no torch.
+A file is in the safetensors format: the tensor `states`, and metadata that describe it. Reading does not import torch.
 """
 
 import json
@@ -20,19 +20,19 @@ STATES, ABOUT = "states", "about"
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What states are of; JSON under the key `about` of the file's metadata.
+    """Describes the states; JSON under the key `about` of the file's metadata.
 
     Attributes:
-        model: what was asked for: a name, a hub id, a folder.
-        start: names the weights that its training started from; those of an untrained model are its own; None: unknown.
-        encoder: the module of that model which is the encoder.
-        architecture: its config.model_type.
-        pooling: how the states of the sub-words of an example became one.
-        precision: of the forward pass.
-        step: optimizer steps that training had done; None: it was over, or there was none.
-        ids: of the examples, in their order.
-        texts: SHA-256 of what the examples say.
-        inputs: SHA-256 of the sub-words that the encoder was given.
+        model: the model as the user named it: a name, a hub id or a folder.
+        start: name of the weights that training started from; for an untrained model, its weights; None: unknown.
+        encoder: name of the encoder's module in the model.
+        architecture: config.model_type of the encoder.
+        pooling: method that combines the states of an example's sub-words.
+        precision: precision of the forward pass.
+        step: optimizer steps before the extraction; None: training was finished, or the model is untrained.
+        ids: ids of the examples, in order.
+        texts: SHA-256 of the texts of the examples.
+        inputs: SHA-256 of the sub-words that the encoder read.
     """
 
     __pydantic_config__ = ConfigDict(strict=True)
@@ -49,16 +49,16 @@ class About:
     inputs: str
 
     def metadata(self) -> dict[str, str]:
-        """Returns what safetensors keeps: one key, for it writes several in another order each time."""
+        """Returns the file's metadata: a single key, because safetensors writes several keys in random order."""
         return {ABOUT: json.dumps(asdict(self), ensure_ascii=False)}
 
 
 @dataclass(frozen=True)
 class Representations:
-    """States of some examples.
+    """Hidden states of some examples.
 
     Attributes:
-        states: float32; layer 0 is what the embeddings give. Shape: (samples, layers + 1, hidden).
+        states: float32; layer 0 is the output of the embeddings. Shape: (samples, layers + 1, hidden).
     """
 
     states: np.ndarray
@@ -66,22 +66,22 @@ class Representations:
 
 
 def size(shape: tuple[int, ...], about: About) -> int:
-    """Returns the bytes of a file of states of this shape, before there are any; to a few that stand for the shape."""
+    """Returns the size of a file in bytes from the shape of its states, accurate to a few bytes."""
     head = save({STATES: np.empty(0, np.float32)}, about.metadata())
     return int(np.prod(shape)) * np.dtype(np.float32).itemsize + len(head)
 
 
-def write(path: Path, found: Representations) -> None:
+def write(path: Path, representations: Representations) -> None:
     """Writes a file of representations."""
     with atomic_file(path) as temporary:
-        temporary.write_bytes(save({STATES: found.states}, found.about.metadata()))
+        temporary.write_bytes(save({STATES: representations.states}, representations.about.metadata()))
 
 
 def read(path: Path) -> Representations:
     """Reads a file of representations.
 
     Raises:
-        UserError: no such file, one that is cut off or holds something else, or states that are no numbers.
+        UserError: the file is missing, truncated or of another kind, or has states that are NaN or infinite.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}; make one: python -m src represent --out {path}")
@@ -90,14 +90,16 @@ def read(path: Path) -> Representations:
             about = TypeAdapter(About).validate_json((file.metadata() or {})[ABOUT])
             states = file.get_tensor(STATES)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:  # ValueError: metadata of another kind
-        said = f"its metadata lack {error}" if isinstance(error, KeyError) else str(error)
-        reason = ": ".join(map(str.strip, said.splitlines()[:2]))
-        raise UserError(f"{path} is no file of representations, or is cut off: {reason}") from error
+        message = f"its metadata lack {error}" if isinstance(error, KeyError) else str(error)
+        reason = ": ".join(map(str.strip, message.splitlines()[:2]))
+        raise UserError(f"{path} is not a file of representations, or is truncated: {reason}") from error
     if states.dtype != np.float32 or states.ndim != 3 or 0 in states.shape or len(states) != len(about.ids):
         raise UserError(
-            f"{path} is no file of representations: its states are {states.dtype} of the shape {states.shape}, "
-            f"not float32 of (samples, layers, hidden) with {len(about.ids)} samples"
+            f"{path} is not a file of representations: its states are {states.dtype} with shape {states.shape}, "
+            f"not float32 with shape (samples, layers, hidden) and {len(about.ids)} samples"
         )
     if not np.isfinite(states).all():
-        raise UserError(f"{path}: some of the states are no numbers; the model diverged, or its weights are damaged")
+        raise UserError(
+            f"{path}: some states are NaN or infinite; the model diverged, or its weights are damaged: train it again"
+        )
     return Representations(states, about)

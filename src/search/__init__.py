@@ -1,1 +1,1 @@
-"""The search for hyper-parameters: the space, the study, its trials."""
+"""The search for hyper-parameters: the rounds, the study, the objective, the tables of trials."""

@@ -1,8 +1,7 @@
-"""The Optuna study behind a search: its name, where it is kept, what its trials may be, and how many are left.
+"""The Optuna study of a search: its name, its storage, its search space, and the trials that count.
 
-A study belongs to one question: whatever changes the answer is hashed into its name, so that trials of other settings
-never mix. Several processes, of several machines, may work on one study; trials of a process that died are lost, and
-made up for.
+The name of a study contains a hash of everything that changes its results, so trials of different settings never mix.
+Several processes on several machines can share one study. Trials of a process that died are lost and are replaced.
 """
 
 import os
@@ -25,69 +24,69 @@ from src.core.files import digest
 from src.core.user_errors import UserError
 
 Space = Mapping[str, Sequence[Any] | Range]
-HEARTBEAT = 10  # seconds between signs of life of a trial in a data base
-CLOCK = 5  # seconds by which the clock of a machine may be set right while a search runs
+HEARTBEAT = 10  # seconds between the heartbeats of a trial in a database
+CLOCK = 5  # seconds by which the clock of a machine may be corrected during a search
 ATTEMPTS = 3  # to open a storage
-GRACE = 60  # seconds without one, or without a word of its process, after which a trial is given up
+GRACE = 60  # seconds without a heartbeat, or without the name of its process, after which a trial counts as lost
 
 
 def name(label: str, settings: Mapping[str, Any], data: Sequence[Path]) -> str:
-    """Returns the name of the study that answers one question.
+    """Returns the name of a study: a label and a hash.
 
     Args:
-        label: what a person calls it, such as the model and the task.
-        settings: all that changes what a trial is or how it is chosen, but not how many there are.
-        data: the files that trials learn from.
+        label: the readable part, for example the model and the task.
+        settings: everything that changes the trials or their choice, but not their number.
+        data: the files that trials train on.
     """
     return f"{label}-{digest(settings, data)[:12]}"
 
 
-def storage(where: str | None, folder: Path) -> BaseStorage:
+def storage(location: str | None, folder: Path) -> BaseStorage:
     """Opens the storage of studies.
 
     Args:
-        where: URL of a data base, path of a journal file (*.log), or None for SQLite in `folder`; paths are relative
-            to the parent of `folder`, which outlives the folder of a queued experiment.
+        location: URL of a database, path of a journal file (*.log), or None for SQLite in `folder`. Paths are relative
+            to the parent of `folder`: the folder of a queued experiment is deleted after its run.
 
     Raises:
         UserError: the storage cannot be opened.
     """
-    if where is None:
+    if location is None:
         folder.mkdir(parents=True, exist_ok=True)
-        where = f"sqlite:///{(folder / 'studies.db').resolve()}"
-    elif "://" not in where:
-        where = str((folder.parent / where).resolve())
-    elif where.startswith("sqlite:///"):
-        where = f"sqlite:///{(folder.parent / where.removeprefix('sqlite:///')).resolve()}"
+        location = f"sqlite:///{(folder / 'studies.db').resolve()}"
+    elif "://" not in location:
+        location = str((folder.parent / location).resolve())
+    elif location.startswith("sqlite:///"):
+        location = f"sqlite:///{(folder.parent / location.removeprefix('sqlite:///')).resolve()}"
     attempt = 1
     while True:
         try:
-            return _open(where)
-        except Exception as error:  # whatever the driver of the data base raises
+            return _open(location)
+        except Exception as error:  # each database driver raises its own class
             if attempt == ATTEMPTS:
-                raise UserError(f"hpo.storage: {where} cannot be opened: {error}") from error
+                raise UserError(f"hpo.storage: {location} cannot be opened: {error}") from error
             attempt += 1
-            time.sleep(0.5)  # of two processes that make the tables at once one fails; then they are there
+            time.sleep(0.5)  # if two processes create the tables at the same time, one fails; the retry succeeds
 
 
-def _open(where: str) -> BaseStorage:
-    if "://" not in where:
-        return JournalStorage(JournalFileBackend(where))
-    waiting = {"connect_args": {"timeout": 60}} if where.startswith("sqlite") else {}  # for other writers
+def _open(location: str) -> BaseStorage:
+    if "://" not in location:
+        return JournalStorage(JournalFileBackend(location))
+    engine = {"connect_args": {"timeout": 60}} if location.startswith("sqlite") else {}  # waits for other writers
     with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
-        return RDBStorage(where, engine_kwargs=waiting, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+        return RDBStorage(location, engine_kwargs=engine, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
 def sampler(params: HpoParams, number: int) -> optuna.samplers.BaseSampler:
-    """Makes the sampler of one trial: its seed is the trial's own, so that no process or restart repeats a draw."""
+    """Creates the sampler of one trial. Each trial has its own seed, so no process or restart repeats a draw."""
     seed = (params.seed + number) % 2**32
     if params.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=params.startup_trials)
 
 
-def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams) -> optuna.Study:
-    """Opens a study, or begins it."""
+def open_study(study_name: str, storage: BaseStorage, params: HpoParams) -> optuna.Study:
+    """Opens a study; creates it if it does not exist."""
     pruners = {
         "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=params.startup_trials),
         "hyperband": lambda: optuna.pruners.HyperbandPruner(),
@@ -95,7 +94,7 @@ def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams) -> optu
     }
     return optuna.create_study(
         study_name=study_name,
-        storage=kept_in,
+        storage=storage,
         sampler=sampler(params, number=0),
         pruner=pruners[params.pruner](),
         direction="maximize",
@@ -104,7 +103,7 @@ def open_study(study_name: str, kept_in: BaseStorage, params: HpoParams) -> optu
 
 
 def counted(study: optuna.Study) -> list[FrozenTrial]:
-    """Returns the trials that are running, or have ended by themselves: well, pruned, or with an error."""
+    """Returns the trials that run, are completed or pruned, or failed with an error; lost trials do not count."""
     return [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -118,18 +117,18 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def give_up_dead(study: optuna.Study) -> None:
-    """Marks running trials as lost whose process is dead, on this machine; on others, by their missing heartbeat.
+    """Marks running trials as lost if their process is dead (this machine) or their heartbeat stopped (all machines).
 
-    One whose process has not said which it is has died as it began, where that is long ago.
+    A trial that has not stored the name of its process after GRACE seconds died at its start.
     """
     with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
-        optuna.storages.fail_stale_trials(study)  # does nothing where the storage keeps no heartbeats
+        optuna.storages.fail_stale_trials(study)  # does nothing if the storage has no heartbeats
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         process = trial.user_attrs.get("process")
-        assert trial.datetime_start is not None  # it runs
-        begun_long_ago = datetime.now() - trial.datetime_start > timedelta(seconds=GRACE)
+        assert trial.datetime_start is not None  # every running trial has a start
+        started_long_ago = datetime.now() - trial.datetime_start > timedelta(seconds=GRACE)
         if (
-            begun_long_ago
+            started_long_ago
             if process is None
             else process.startswith(f"{socket.gethostname()}:") and not _alive(process)
         ):
@@ -137,7 +136,7 @@ def give_up_dead(study: optuna.Study) -> None:
 
 
 def this_process() -> str:
-    """Names this process among all machines and times: host, number, start."""
+    """Returns a unique name of this process: host, process id, start time."""
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
 
@@ -147,7 +146,7 @@ def _alive(process: str) -> bool:
 
 
 def _started(pid: int) -> float:
-    """When a process of this machine started, for its number is soon given to another; 0 for one that is gone."""
+    """The start time of a process of this machine (process ids are reused); 0 if the process has ended."""
     try:
         process = psutil.Process(pid)
         return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
@@ -169,17 +168,17 @@ def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
 
 
 def narrowed(space: Space, trials: Sequence[FrozenTrial]) -> dict[str, Sequence[Any] | Range]:
-    """Returns the space with each range cut down to what the best quarter of the trials (at least two) drew.
+    """Returns the space with each range reduced to the values of the best quarter of the trials (at least two).
 
-    Lists of values stay as they are.
+    Lists of values do not change.
     """
     if len(trials) < 2:
         return dict(space)
     best = sorted(trials, key=lambda trial: (-(trial.value or 0.0), trial.number))[: max(2, len(trials) // 4)]
-    found: dict[str, Sequence[Any] | Range] = dict(space)
+    narrowed_space: dict[str, Sequence[Any] | Range] = dict(space)
     for key, domain in space.items():
         if isinstance(domain, Range):
             drawn = [trial.params[key] for trial in best]
             if min(drawn) < max(drawn):
-                found[key] = domain.model_copy(update={"low": min(drawn), "high": max(drawn)})
-    return found
+                narrowed_space[key] = domain.model_copy(update={"low": min(drawn), "high": max(drawn)})
+    return narrowed_space

@@ -1,7 +1,7 @@
 """The trials of a search as files: a table, the data of DVC's plots, Optuna's plots as HTML that works offline.
 
-Imports Optuna only where there are trials: without a search, the hpo stage writes the same tables, empty, so that the
-plots of dvc.yaml are always there.
+Optuna is imported only if there are trials. Without a search, the hpo stage writes the same tables without rows,
+because the plots of dvc.yaml need them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def write(folder: Path, studies: Sequence[Study], space: Collection[str]) -> Non
     """Writes trials.csv, history.csv, importances.csv, a file per parameter in slices, and html/*.html.
 
     Args:
-        studies: one per round, the last one last; importances are those of the last.
-        space: the parameters that are searched.
+        studies: one per round, in order; the importances are those of the last study.
+        space: the names of the parameters that are searched.
     """
     trials = [(number, current, trial) for number, current in enumerate(studies, 1) for trial in _finished(current)]
     header = ["round", "study", "trial", "state", "score", "epochs_run", "seconds", *space, "error"]
-    write_csv(folder / "trials.csv", header, [_row(*found, space) for found in trials])
+    write_csv(folder / "trials.csv", header, [_row(*entry, space) for entry in trials])
 
     completed = [trial for _, _, trial in trials if trial.state.name == "COMPLETE"]
     scores = [trial.value or 0.0 for trial in completed]
@@ -56,9 +56,9 @@ def _row(number: int, current: Study, trial: FrozenTrial, space: Collection[str]
 
 
 def importances(current: Study) -> dict[str, float]:
-    """Returns the share of each parameter in the spread of scores; empty where too few trials or one score are there.
+    """Returns the share of each parameter in the variance of the scores; empty for fewer than two different scores.
 
-    Source: Hutter et al. 2014, fANOVA, as Optuna computes it, seeded.
+    Source: Hutter et al. 2014, fANOVA, in Optuna's implementation with a fixed seed.
     """
     from optuna.importance import get_param_importances
 
@@ -74,7 +74,7 @@ def _evaluator() -> FanovaImportanceEvaluator:
 
 
 def saved_epochs(studies: Sequence[Study]) -> tuple[int, int]:
-    """Returns how many epochs pruning saved, and how many there would have been without it."""
+    """Returns how many epochs pruning saved, and how many epochs there would be without pruning."""
     trials = [trial for current in studies for trial in _finished(current) if trial.state.name != "FAIL"]
     pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
     planned = sum(trial.user_attrs["epochs"] for trial in trials)
@@ -89,4 +89,4 @@ def _write_html(folder: Path, current: Study) -> None:
     if importances(current):
         plots["importances"] = visualization.plot_param_importances(current, evaluator=_evaluator())
     for name, plot in plots.items():
-        plot.write_html(folder / f"{name}.html", include_plotlyjs="directory", div_id=name)  # one plotly.min.js beside
+        plot.write_html(folder / f"{name}.html", include_plotlyjs="directory", div_id=name)  # one shared plotly.min.js

@@ -51,11 +51,11 @@ def _search(
     params: Params, encoder: encoders.Encoder, labels: dict[str, list[str]], data: Path, out: Path
 ) -> dict[str, Any]:
     with heavy_imports():
-        from src.search import rounds, study
+        from src.search import objective, rounds, study
 
     files = [data / name for name in ("train.jsonl", "validation.jsonl", "labels.json")]
     studies = rounds.search(
-        rounds.Job(
+        objective.Job(
             params=params,
             encoder=encoder,
             labels=labels,

@@ -1,1 +1,1 @@
-"""Training: fit, its Trainer and callbacks, modes, resuming, health rules, the model card."""
+"""Training: fit, Trainer and callbacks, modes, resume state, health rules, model card."""

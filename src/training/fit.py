@@ -1,4 +1,4 @@
-"""The one way to train: what the parameters ask of transformers' Trainer, its run, and the best epoch kept of it."""
+"""Training: sets up transformers' Trainer from the parameters, runs it, and keeps the weights of the best epoch."""
 
 import os
 import tempfile
@@ -34,7 +34,7 @@ from src.training.callbacks import Progress
 from src.training.trainer import TasksTrainer
 from src.training.transformers_internals import TRAINER_STATE_NAME
 
-OURS = (  # or without effect
+RESERVED = (  # the pipeline sets these arguments, or they have no effect
     "eval_", "save_", "logging_", "max_steps", "warmup_", "label_smoothing", "resume_from", "tf32", "full_determinism",
     "auto_find_batch_size",
 )  # fmt: skip
@@ -42,17 +42,17 @@ OURS = (  # or without effect
 
 @dataclass(frozen=True)
 class Fit:
-    """What training did; the checkpoint itself now holds the best epoch's weights.
+    """The result of training.
 
     Attributes:
         primary: best validation score, the mean of the tasks' primary metrics.
-        epoch: the epoch that reached it.
-        scores: {metric: score} of that epoch, and the settings that were chosen for it.
-        seconds: of this process and of those that it goes on from; what they did after their last state is not known.
-        samples_per_second: rows that were learnt from in these seconds, which evaluations are part of.
+        epoch: the epoch with this score.
+        scores: {metric: score} of this epoch, and the settings that were calibrated for it.
+        seconds: training time, including interrupted processes up to their last state.
+        samples_per_second: training rows per second of this time, which includes evaluations.
         history: the log of the run: one entry per optimizer step and one per evaluation.
-        micro_batch_size: rows that went through the model at once; fewer than the batch has where memory ran out.
-        gradient_accumulation_steps: of these per optimizer step.
+        micro_batch_size: rows per forward pass; smaller than the batch if memory ran out.
+        gradient_accumulation_steps: micro-batches per optimizer step.
     """
 
     primary: float
@@ -77,20 +77,20 @@ def fit(
     state_folder: Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Fit:
-    """Trains a checkpoint in place, up to the weights of its best epoch.
+    """Trains a checkpoint in place and gives it the weights of the best epoch.
 
     Args:
         learning_rate: peak learning rate.
-        state_folder: where the state for resuming is kept; a run that finds one there goes on from its last epoch.
-            None: nothing is kept, and the checkpoint is left with the last epoch's weights, not the best.
+        state_folder: folder of the resume state; if it has a state, training continues from its last epoch. None: no
+            state is saved, and the checkpoint has the weights of the last epoch, not of the best.
 
     Raises:
         UserError: parameters that cannot work in this run.
-        DivergedError: a loss that is no number.
+        DivergedError: the loss is NaN or infinite.
     """
     check(checkpoint, validation.examples, params)
     arguments = _arguments(params, checkpoint.precision, learning_rate, seed, state_folder)
-    hardware.prepare(params)  # after transformers, which sets what its arguments ask for
+    hardware.prepare(params)  # after TrainingArguments, which changes the same torch settings
     rows = features(checkpoint, train)
     patience = params.early_stopping_patience
     trainer = TasksTrainer(
@@ -114,19 +114,19 @@ def fit(
     if last:
         before = TrainerState.load_from_json(str(last / TRAINER_STATE_NAME))
         if before.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
-            arguments.num_train_epochs = before.epoch  # killed between its last epoch and its end: no further epoch
-    alike = arguments.optim in trimmed_embeddings.ELEMENTWISE
+            arguments.num_train_epochs = before.epoch  # killed after its last epoch: do not train another epoch
+    elementwise = arguments.optim in trimmed_embeddings.ELEMENTWISE
     try:
         with (
             dropout.quick(checkpoint.model),
-            trimmed_embeddings.trimmed(checkpoint, (train, validation)) if alike else nullcontext(),
+            trimmed_embeddings.trimmed(checkpoint, (train, validation)) if elementwise else nullcontext(),
         ):
             trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         progress.close()
     best = next(entry for entry in trainer.state.log_history if entry.get("eval_primary") == trainer.state.best_metric)
     scores = {name.removeprefix("eval_"): value for name, value in best.items() if name.startswith("eval_")}
-    if state_folder:  # the weights are those of the best epoch, and so must be what was chosen for them
+    if state_folder:  # the weights are of the best epoch, so the calibrated settings must be, too
         checkpoint.settings.update({name: scores[name] for name in checkpoint.settings if name in scores})
     seconds = trainer.seconds
     micro_batch_size = -(-params.batch_size // trainer.parts)
@@ -144,41 +144,46 @@ def fit(
 
 
 def check(model: Model, validation: Sequence[Example], params: TrainParams) -> None:
-    """Refuses what cannot work, before anything is written.
+    """Checks the parameters before anything is written.
 
     Raises:
-        UserError: a parameter that contradicts the tasks or the machine, or a validation split that scores nothing.
+        UserError: a parameter contradicts the tasks or the machine, or the validation split has no targets.
     """
+    run_tasks = "+".join(model.labels)
     for name in params.task_weights:
         if name not in model.labels:
-            raise UserError(f"train.task_weights names '{name}', which task: {'+'.join(model.labels)} does not have")
+            raise UserError(
+                f"train.task_weights names '{name}', but the run has only task: {run_tasks}; remove the key '{name}'"
+            )
     cores = os.cpu_count() or 1
     if (params.loader_workers or 0) > cores:
-        raise UserError(f"train.loader_workers: {params.loader_workers} is more than the {cores} cores of this machine")
-    chosen = "+".join(model.labels)
+        raise UserError(
+            f"train.loader_workers: {params.loader_workers} is more than the {cores} cores of this machine; lower it"
+        )
     for key in ("class_weights", "label_smoothing", "focal_gamma"):
         if getattr(params, key) and not any(task.labelled for task in model.tasks):
             raise UserError(
-                f"train.{key} weighs the loss of labels, and task: {chosen} has none; take it back, or add a task: cls"
+                f"train.{key} changes the loss of labels, but task: {run_tasks} has no labels; remove train.{key}, or "
+                "add a task with labels, for example cls"
             )
     for key in ("pooling", "separate_encoders"):
         if getattr(params, key) and not (len(model.tasks) > 1 and any(task.pooled for task in model.tasks)):
             raise UserError(
-                f"train.{key} is for a joint model with cls, which task: {chosen} is not; take it back, "
-                "or choose such as task: cls+span"
+                f"train.{key} needs a joint model with cls, but the run has task: {run_tasks}; remove train.{key}, or "
+                "set a joint task, for example task: cls+span"
             )
     for task in model.tasks:
         if not task.labels(validation, model.labels[task.name]):
             raise UserError(
-                f"the validation split has no targets for task '{task.name}', so no epoch could be chosen as the best; "
-                "give it rows: prepare.validation_fraction"
+                f"the validation split has no targets for task '{task.name}', so the best epoch cannot be chosen; "
+                "raise prepare.validation_fraction"
             )
     if model.weights:
         _arguments(params, model.precision, learning_rate=0.0, seed=0, folder=None)
 
 
 class _OnOneDevice(TrainingArguments):
-    """Trainer would share each batch among all GPUs and make it so many times as large, which nothing would record."""
+    """Uses one GPU. On several GPUs, Trainer would multiply the batch size by their number without recording it."""
 
     @property
     def n_gpu(self) -> int:
@@ -189,15 +194,15 @@ def _arguments(
     params: TrainParams, precision: str, learning_rate: float, seed: int, folder: Path | None
 ) -> TrainingArguments:
     setup = hardware.choose(params)
-    ours: dict[str, Any] = {
-        "output_dir": str(folder) if folder else tempfile.gettempdir(),  # where nothing is kept, none is written
+    fixed: dict[str, Any] = {
+        "output_dir": str(folder) if folder else tempfile.gettempdir(),  # nothing is written if `folder` is None
         "seed": seed,
         "data_seed": seed,
         "learning_rate": learning_rate,
         "per_device_train_batch_size": params.batch_size,
         "per_device_eval_batch_size": params.batch_size,
         "num_train_epochs": params.epochs,
-        "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
+        "warmup_steps": params.warmup_ratio,  # a value below 1 is a share of the steps
         "weight_decay": params.weight_decay,
         "gradient_accumulation_steps": params.gradient_accumulation_steps,
         "lr_scheduler_type": params.lr_scheduler,
@@ -214,30 +219,30 @@ def _arguments(
         "save_strategy": "epoch" if folder else "no",
         "save_total_limit": 1,
         "load_best_model_at_end": folder is not None,
-        "restore_callback_states_from_checkpoint": True,  # patience counts over a resumed run
+        "restore_callback_states_from_checkpoint": True,  # a resumed run continues to count patience
         "metric_for_best_model": "primary",
         "greater_is_better": True,
     }
     for name in params.trainer:
-        if name in ours or name.startswith(OURS):
-            raise UserError(f"train.trainer.{name} is set by the pipeline; use the keys of train for it")
+        if name in fixed or name.startswith(RESERVED):
+            raise UserError(f"train.trainer.{name} is set by the pipeline; remove it, and use the other keys of train")
     try:
-        arguments = _OnOneDevice(**ours, **params.trainer | {"report_to": params.trainer.get("report_to") or []})
+        arguments = _OnOneDevice(**fixed, **params.trainer | {"report_to": params.trainer.get("report_to") or []})
     except (TypeError, ValueError) as error:
         raise UserError(f"train.trainer: {error}") from error
-    here = get_available_reporting_integrations() if arguments.report_to else []
+    available = get_available_reporting_integrations() if arguments.report_to else []
     for name in arguments.report_to:
-        if name not in here:
-            raise unknown_name("or not installed reporter in train.trainer.report_to:", name, here)
-    # DVCLive logs in any case; where nothing is kept, such as of a trial, nothing else does
+        if name not in available:
+            raise unknown_name("or not installed reporter in train.trainer.report_to:", name, available)
+    # LiveCallback logs to DVCLive; without a folder, for example in a trial, other reporters are off
     arguments.report_to = [name for name in arguments.report_to if name != "dvclive" and folder]
     return arguments
 
 
 def _class_weights(checkpoint: Checkpoint, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-    """Returns rows / (labels * rows of the label) for each label of each task of labels; 1 for one without rows.
+    """Returns rows / (labels * rows of the label) for each label of each task with labels; 1 for labels without rows.
 
-    A row is an input of the model: a text that is read in windows counts as often as the loss sees it.
+    A row is an input of the model: each window of a text counts.
 
     Source: scikit-learn's `balanced`.
     """

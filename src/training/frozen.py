@@ -1,4 +1,4 @@
-"""Mode `frozen`: the encoder runs once over each input, and the head learns from the states that it left."""
+"""Mode `frozen`: the encoder runs once over each input, and only the head is trained, on the cached hidden states."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from src.models.checkpoint import Checkpoint
 from src.models.inference import predicting
 
 MIB = 2**20
-CHECKED = 2  # inputs on which it is seen that a head looks at nothing but these states
-NEAR = 0.01  # in other batches a GPU rounds otherwise; a head that sees other states is far off
+CHECKED = 2  # inputs that test whether the head reads only the last hidden states
+NEAR = 0.01  # tolerance for rounding in different batches; if a head reads other states, logits differ more
 
 
 class States:
-    """The last hidden states of inputs, found by the inputs themselves, so that batches may be made in any way.
+    """A cache of last hidden states. The inputs themselves are the keys, so batches can be composed freely.
 
-    Up to `memory` MiB are held in memory, more than that in a temporary file, which is gone with the process.
+    Up to `memory` MiB are kept in memory. Larger caches are in a temporary file, which is deleted with the process.
     """
 
     def __init__(self, subwords: int, width: int, dtype: torch.dtype, memory: int) -> None:
@@ -47,7 +47,7 @@ class States:
         return self  # a copy of the model in another precision reads the same states
 
     def add(self, inputs: Mapping[str, torch.Tensor], states: torch.Tensor) -> None:
-        """Keeps the states of a batch. Shape: inputs (B, T), states (B, T, H)."""
+        """Stores the states of a batch. Shape: inputs (B, T), states (B, T, H)."""
         rows = states.to(self.states.dtype).cpu()
         for key, row, mask in zip(_keys(inputs), rows, inputs["attention_mask"].cpu().bool(), strict=True):
             place = slice(self.used, self.used + int(mask.sum()))
@@ -56,7 +56,7 @@ class States:
             self.used = place.stop
 
     def of(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Returns what was kept, and zeros where there is padding. Shape: inputs (B, T); (B, T, H)."""
+        """Returns the stored states, with zeros for padding. Shape: inputs (B, T); (B, T, H)."""
         mask = inputs["attention_mask"].bool()
         rows = torch.cat([self.states[self.places[key]] for key in _keys(inputs)]).to(mask.device)
         states = rows.new_zeros(*mask.shape, rows.shape[-1])
@@ -69,13 +69,14 @@ def _file(size: float, memory: int) -> Any:
     if size > free:
         raise UserError(
             f"train.mode: frozen: the encoder's states take {size:.0f} MiB, more than train.cache_mib: {memory} and "
-            f"the {free:.0f} MiB that are free in {tempfile.gettempdir()}; point TMPDIR to a larger disk, or mode: lora"
+            f"the {free:.0f} MiB of free disk in {tempfile.gettempdir()}; set TMPDIR to a folder on a larger disk, "
+            "or set mode: lora"
         )
     return tempfile.TemporaryFile()
 
 
 def _keys(inputs: Mapping[str, Any]) -> Iterator[bytes]:
-    """What tells one input from another, padding aside."""
+    """Yields a key per input, which does not depend on padding."""
     masks = inputs["attention_mask"].cpu().numpy().astype(bool)
     tables = [inputs[name].cpu().numpy() for name in ("input_ids", "token_type_ids") if inputs.get(name) is not None]
     for row, mask in enumerate(masks):
@@ -83,7 +84,7 @@ def _keys(inputs: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 class Cache(nn.Module):
-    """Stands where an encoder was, and returns the states that it left; has its pooler, which belongs to the head."""
+    """Replaces an encoder and returns its cached states. It keeps the pooler, which is trained with the head."""
 
     def __init__(self, encoder: PreTrainedModel, states: States) -> None:
         super().__init__()
@@ -96,10 +97,10 @@ class Cache(nn.Module):
 
 
 def freeze(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> States:
-    """Keeps the encoder from learning, and runs it over all inputs, as `predict` would; returns what it left.
+    """Freezes the encoder, runs it over all inputs like `predict`, and returns its last hidden states.
 
     Raises:
-        UserError: the states take more room than there is, or the head sees more of the encoder than its states.
+        UserError: the states do not fit into memory or on the disk, or the head reads more than the last states.
     """
     backbone.freeze_encoders(checkpoint.model)
     checkpoint.model.to(hardware.device(params.device))
@@ -119,23 +120,23 @@ def _states(
     def forward(batch: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         return batch, encoder(**batch).last_hidden_state.cpu()
 
-    for _, found in longest_first(inputs, checkpoint.tokenizer, batch_size, model.device, forward):
-        states.add(*found)
+    for _, batch_and_states in longest_first(inputs, checkpoint.tokenizer, batch_size, model.device, forward):
+        states.add(*batch_and_states)
     return states
 
 
-def _check(checkpoint: Checkpoint, model: PreTrainedModel, few: Sequence[Mapping[str, Any]]) -> None:
+def _check(checkpoint: Checkpoint, model: PreTrainedModel, rows: Sequence[Mapping[str, Any]]) -> None:
     (encoder,) = backbone.encoders(model).values()
-    states = _states(checkpoint, model, few, CHECKED, memory=sys.maxsize)
-    inputs = checkpoint.tokenizer.pad(list(few), return_tensors="pt").to(model.device)
-    whole = checkpoint.logits(inputs, model)
+    states = _states(checkpoint, model, rows, CHECKED, memory=sys.maxsize)
+    inputs = checkpoint.tokenizer.pad(list(rows), return_tensors="pt").to(model.device)
+    expected = checkpoint.logits(inputs, model)
     with backbone.replaced(encoder, Cache(encoder, states).forward):
-        found = checkpoint.logits(inputs, model)
+        cached = checkpoint.logits(inputs, model)
     for task in checkpoint.tasks:
-        real = slice(None) if task.pooled else inputs["attention_mask"].bool()
-        one, other = found[task.name], whole[task.name]
-        if one.shape != other.shape or not torch.allclose(one[real], other[real], rtol=NEAR, atol=NEAR):
+        unpadded = slice(None) if task.pooled else inputs["attention_mask"].bool()
+        a, b = cached[task.name], expected[task.name]
+        if a.shape != b.shape or not torch.allclose(a[unpadded], b[unpadded], rtol=NEAR, atol=NEAR):
             raise UserError(
-                f"train.mode: frozen cannot be used with a {type(checkpoint.model).__name__}, whose head sees more "
-                "than the encoder's last states; set mode: lora or full"
+                f"train.mode: frozen cannot be used with a {type(checkpoint.model).__name__}, because its head reads "
+                "more than the encoder's last states; set mode: lora or full"
             )

@@ -1,4 +1,4 @@
-"""Trainer callbacks that watch a training: what it costs per epoch, and red flags as they come up."""
+"""Trainer callbacks that observe training: costs per epoch, and red flags during training."""
 
 import time
 from collections.abc import Mapping
@@ -12,41 +12,41 @@ from src.models import hardware
 from src.training import health_rules
 from src.training.health_rules import Facts
 
-LIVE = ("loss_ratio", "loss_trend", "gradient_norm")  # what a history that is not whole says something of
-EVERY = 100  # steps between two looks at it, which take longer the longer it is; each evaluation is one, too
+LIVE = ("loss_ratio", "loss_trend", "gradient_norm")  # rules that an incomplete history is enough for
+EVERY = 100  # steps between two judgements, which are slower for longer histories; each evaluation is judged, too
 
 
 class CostCallback(TrainerCallback):
-    """Puts rows per second and peak memory of each epoch into the history, and so into the state for resuming.
+    """Adds rows per second and peak memory of each epoch to the history, and therefore to the resume state.
 
-    They are no log: DVCLive's files, which equal runs have in common, are without them.
+    They are not logged to DVCLive, because its files must be equal for equal runs.
     """
 
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self.begun = time.perf_counter()
+        self.start = time.perf_counter()
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, train_dataloader: Any, **_: Any
     ) -> None:
-        seconds = time.perf_counter() - self.begun
+        seconds = time.perf_counter() - self.start
         costs = {
             "samples_per_second": round(len(train_dataloader.dataset) / seconds, 3),
-            "peak_memory_mib": hardware.peak_memory_mib(args.device),  # of the process so far
+            "peak_memory_mib": hardware.peak_memory_mib(args.device),  # since the process started
         }
         state.log_history.append({**costs, "epoch": state.epoch, "step": state.global_step})
 
 
 class HealthCallback(TrainerCallback):
-    """Prints a line for each rule that raises a red flag, once.
+    """Prints a line for each rule with a red flag, once.
 
-    It stops nothing, whatever train.health.fail_on: a rise may mend, and the weights of the best epoch may be sound. A
-    loss that is no number stops training in `fit`, where it comes up; all else is judged when the history is whole.
+    It never stops training, even with train.health.fail_on: red_flag, because the loss may recover and the best epoch
+    may be good. Only a NaN or infinite loss stops training, in `trainer`. Other rules wait for the complete history.
     """
 
     def __init__(self, facts: Facts, params: HealthParams) -> None:
         self.facts = facts
         self.params = params
-        self.told: set[str] = set()
+        self.printed: set[str] = set()
 
     def on_log(
         self,
@@ -57,15 +57,16 @@ class HealthCallback(TrainerCallback):
         **_: Any,
     ) -> None:
         if "eval_primary" in (logs or {}) or state.global_step % EVERY == 0:
-            self.tell(health_rules.judge(state.log_history, self.facts, self.params, LIVE), f"epoch {state.epoch:g}: ")
+            judged = health_rules.judge(state.log_history, self.facts, self.params, LIVE)
+            self.print_red_flags(judged, f"epoch {state.epoch:g}: ")
 
-    def tell(self, judged: Mapping[str, Any], when: str = "") -> None:
+    def print_red_flags(self, judged: Mapping[str, Any], prefix: str = "") -> None:
         """Prints the red flags that have not been printed before.
 
         Args:
-            judged: what `judge` returns.
+            judged: the result of `judge`.
         """
-        for name, found in judged["rules"].items():
-            if found["status"] == "red_flag" and name not in self.told:
-                tqdm.write(f"{when}red flag {name}: {found['message']}")  # above the progress bar, if there is one
-                self.told.add(name)
+        for name, result in judged["rules"].items():
+            if result["status"] == "red_flag" and name not in self.printed:
+                tqdm.write(f"{prefix}red flag {name}: {result['message']}")  # above the progress bar, if there is one
+                self.printed.add(name)

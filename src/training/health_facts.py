@@ -1,4 +1,4 @@
-"""The facts that the health rules need beside the history: baselines on validation, and ranges of the corpus."""
+"""The facts that the health rules need besides the history: baselines on validation, and expected scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def facts(
         corpus: corpus.json, which prepare wrote.
 
     Raises:
-        UserError: corpus.yaml expects a range of a metric that a task does not have.
+        UserError: corpus.yaml expects scores of a metric that a task does not have.
     """
     baseline = _majority_scores(model, train, validation)
     expected: dict[str, list[float]] = {}
@@ -45,7 +45,7 @@ def facts(
 def _majority_scores(
     model: Model, train: Sequence[Example], validation: Sequence[Example]
 ) -> dict[str, dict[str, float]]:
-    """Returns what the majority of train scores on validation: {task: {metric: score}}."""
+    """Returns the scores of the majority baseline on validation: {task: {metric: score}}."""
     scores = {}
     for task in model.tasks:
         majority = task.baselines([])["majority"]

@@ -1,6 +1,6 @@
-"""Mode `lora`: low-rank adapters learn beside the weights of the encoder, and are added to them before saving.
+"""Mode `lora`: low-rank adapters are trained instead of the encoder's weights, and are merged into them before saving.
 
-peft is imported only where there are adapters: it takes seconds.
+peft is imported only if adapters are used, because the import takes seconds.
 """
 
 from __future__ import annotations
@@ -32,62 +32,62 @@ TARGETS: dict[str, list[str]] = {  # by config.model_type: queries and values, a
 
 
 def adapt(checkpoint: Checkpoint, params: TrainParams) -> PeftModel:
-    """Puts adapters into the model of a checkpoint, in place; these and the heads alone will learn.
+    """Adds adapters to the model of a checkpoint, in place; only adapters and heads stay trainable.
 
     Raises:
-        UserError: the encoder has no layers of the names that are to be adapted, or nobody has named any; an adapter
-            is to be kept whose base could not be loaded again.
+        UserError: the encoder lacks the target modules, or has no default targets; keep_adapter is set, but the base
+            model cannot be loaded again.
     """
     from peft import LoraConfig, get_peft_model
 
-    model, wanted = checkpoint.model, params.lora
-    if wanted.keep_adapter and not backbone.encoders(model)[model.base_model_prefix].name_or_path:
+    model, options = checkpoint.model, params.lora
+    if options.keep_adapter and not backbone.encoders(model)[model.base_model_prefix].name_or_path:
         raise UserError(
-            "train.lora.keep_adapter: true: an adapter is of no use without its base, and the weights of this encoder "
-            "are made anew in each run; set false, or another model"
+            "train.lora.keep_adapter: true: an adapter needs its base model, but this encoder has random weights in "
+            "each run; set keep_adapter: false, or another model"
         )
-    r = wanted.r or R
+    r = options.r or R
     config = LoraConfig(
         r=r,
-        lora_alpha=wanted.alpha or 2 * r,
-        lora_dropout=DROPOUT if wanted.dropout is None else wanted.dropout,
-        target_modules=_targets(checkpoint, wanted),
+        lora_alpha=options.alpha or 2 * r,
+        lora_dropout=DROPOUT if options.dropout is None else options.dropout,
+        target_modules=_targets(checkpoint, options),
         modules_to_save=list(backbone.heads(model)),
     )
-    return get_peft_model(model, config, revision=params.revision)  # of the base, if it is loaded anew
+    return get_peft_model(model, config, revision=params.revision)  # the revision to load the base again
 
 
 def _targets(checkpoint: Checkpoint, params: LoraParams) -> list[str]:
-    found = []
+    targets = []
     for prefix, encoder in backbone.encoders(checkpoint.model).items():
         kind = encoder.config.model_type
         linear = {name: name.rpartition(".")[2] for name, m in encoder.named_modules() if isinstance(m, nn.Linear)}
-        wanted = params.target_modules or TARGETS.get(kind, [])
-        unknown = [name for name in wanted if name not in linear.values()]
-        if unknown or not wanted:
+        names = params.target_modules or TARGETS.get(kind, [])
+        unknown = [name for name in names if name not in linear.values()]
+        if unknown or not names:
             raise UserError(
                 f"train.lora.target_modules: the encoder ({kind}) has "
-                + (f"no linear layer '{unknown[0]}'" if unknown else "no layers that are adapted unless they are named")
-                + f"; name some of: {', '.join(dict.fromkeys(linear.values()))}"
+                + (f"no linear layer '{unknown[0]}'" if unknown else "no default target modules")
+                + f"; set some of: {', '.join(dict.fromkeys(linear.values()))}"
             )
-        found += [
-            f"{prefix}.{name}" for name, last in linear.items() if last in wanted and not name.startswith("pooler.")
+        targets += [
+            f"{prefix}.{name}" for name, last in linear.items() if last in names and not name.startswith("pooler.")
         ]
-    return found
+    return targets
 
 
 def merge(adapted: PeftModel, params: LoraParams, folder: Path) -> None:
-    """Adds the adapters to the weights, in place; with keep_adapter, folder/adapter has them and the heads as well."""
+    """Merges the adapters into the weights, in place; keep_adapter: also saves adapters and heads in folder/adapter."""
     if params.keep_adapter:
         adapted.save_pretrained(folder / "adapter")
     adapted.merge_and_unload()
 
 
 def kept(folder: Path) -> dict[str, Tensor]:
-    """Reads the weights in folder/adapter, without their base; none where no adapter was kept.
+    """Reads the weights in folder/adapter, without their base; returns {} if no adapter was saved.
 
     Raises:
-        UserError: they, or their configuration, cannot be read.
+        UserError: the weights or their configuration cannot be read.
     """
     adapter = folder / "adapter"
     if not adapter.is_dir():

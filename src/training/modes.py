@@ -1,4 +1,4 @@
-"""Modes of training: what is done before it and before saving; all else is the same.
+"""Modes of training: the steps before training and before saving. Everything else is the same in all modes.
 
 `zero_shot`, which does not train, is in zero_shot.py.
 """
@@ -16,7 +16,7 @@ from src.training import frozen, lora
 
 BeforeSaving = Callable[[Path], None]
 
-LEARNING_RATES = {  # where train.learning_rate is null, and the encoder's weights do not learn
+LEARNING_RATES = {  # defaults for train.learning_rate: null, in modes that freeze the encoder's weights
     "frozen": 1e-3,  # the default of Adam: Kingma and Ba 2015
     "lora": 5e-4,  # Hu et al. 2021 (LoRA), table 9, for most tasks on RoBERTa base
 }
@@ -27,8 +27,8 @@ class Begun:
     """A checkpoint that is ready for `fit`.
 
     Attributes:
-        trainable_share: of the weights of the model that is saved, and of adapters: those that learn.
-        before_saving: makes of the model what is to be saved, once it has been trained; may put more into its folder.
+        trainable_share: trainable weights, adapters included, as a share of the weights of the saved model.
+        before_saving: changes the trained model into the model that is saved; may add files to its folder.
     """
 
     trainable_share: float
@@ -36,24 +36,24 @@ class Begun:
 
 
 def learning_rate(params: TrainParams, encoder: Encoder) -> float:
-    """Returns the peak learning rate: the one that was set, that of the mode, or that of the encoder."""
+    """Returns the peak learning rate: the parameter, else the default of the mode, else of the encoder."""
     return params.learning_rate or LEARNING_RATES.get(params.mode) or encoder.learning_rate
 
 
 def begin(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> Begun:
-    """Does what train.mode wants done before training.
+    """Prepares a checkpoint for training in train.mode.
 
     Args:
-        encoded: all inputs that `fit` will see.
+        encoded: all inputs that `fit` will receive.
 
     Raises:
         UserError: the mode cannot be used with this encoder.
     """
-    hardware.prepare(params)  # what runs the encoder here rounds as training does
+    hardware.prepare(params)  # the encoder must round here as in training
     weights = sum(weights.numel() for weights in checkpoint.model.parameters())
     before_saving = MODES[params.mode](checkpoint, encoded, params)
-    learning = sum(weights.numel() for weights in checkpoint.model.parameters() if weights.requires_grad)
-    return Begun(learning / weights, before_saving)
+    trainable = sum(weights.numel() for weights in checkpoint.model.parameters() if weights.requires_grad)
+    return Begun(trainable / weights, before_saving)
 
 
 def _full(checkpoint: Checkpoint, encoded: Sequence[Encoded], params: TrainParams) -> BeforeSaving:

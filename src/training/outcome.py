@@ -1,4 +1,4 @@
-"""The outcome of a training: what results.py writes of a run, beside its model."""
+"""The outcome of a training run: the data that results.py writes, apart from the model."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ COSTS = ("epoch", "samples_per_second", "peak_memory_mib")  # an entry of the hi
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training leaves.
+    """The outcome of a training run.
 
     Attributes:
-        trained: the section `train`; what params.yaml leaves open has its value.
-        scores: {metric: score} on validation, of the epoch that is kept.
-        epoch: that epoch; 0 for a model that is not trained.
-        costs: what environment.json says about the run, beside the machine.
-        before_saving: makes of the model what is saved; may add files to its folder.
+        trained: the section `train` with the values that replaced null.
+        scores: {metric: score} on validation, of the best epoch.
+        epoch: the best epoch; 0 for a model that is not trained.
+        costs: the part of environment.json that is about the run, not the machine.
+        before_saving: changes the trained model into the model that is saved; may add files to its folder.
     """
 
     trained: TrainParams
@@ -41,7 +41,7 @@ class Outcome:
 
 
 def of_fit(fit: Fit, begun: modes.Begun, trained: TrainParams) -> Outcome:
-    """Returns the outcome of a model that was trained."""
+    """Returns the outcome of a trained model."""
     costs = {
         "precision": trained.precision,
         "micro_batch_size": fit.micro_batch_size,
@@ -59,9 +59,9 @@ def of_fit(fit: Fit, begun: modes.Begun, trained: TrainParams) -> Outcome:
 def of_zero_shot(model: Model, validation: Sequence[Example], params: TrainParams, live_folder: Path) -> Outcome:
     """Predicts and scores validation with a model that is not trained."""
     hardware.prepare(params)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     rows = model.predict(validation, params.batch_size)
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - start
     scores = validation_scores(model.tasks, rows)
     with open_live(live_folder) as live:
         for name, value in scores.items():

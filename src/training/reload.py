@@ -1,4 +1,4 @@
-"""The saved model compared with the model in memory, on a few rows."""
+"""Compares the saved model with the model in memory, on a few rows."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,9 @@ from src.models.interface import Model
 def difference(
     model: Model, folder: Path, examples: Sequence[Example], *, device: str, trust_remote_code: bool
 ) -> float:
-    """Returns the largest difference between an output of the model and of the saved model, each with its tokenizer.
+    """Returns the largest difference between the outputs of the model and the saved model, each with its tokenizer.
 
-    Both run on the same device, and in the precision that they predict in. It is infinite if the outputs differ in
-    shape.
+    Both run on the same device, in their prediction precision. The difference is infinite if the shapes differ.
 
     Raises:
         UserError: the saved model cannot be loaded.
@@ -27,4 +26,4 @@ def difference(
     before, after = (outputs_of.outputs(examples) for outputs_of in (model, saved))
     if [output.shape for output in before] != [output.shape for output in after]:
         return math.inf
-    return float(np.max([np.abs(a - b).max(initial=0.0) for a, b in zip(before, after, strict=True)]))  # NaN stays
+    return float(np.max([np.abs(a - b).max(initial=0.0) for a, b in zip(before, after, strict=True)]))  # keeps NaN

@@ -21,7 +21,7 @@ PROBE = 8  # validation rows on which the saved model is compared with the model
 
 @dataclass(frozen=True)
 class ResultPaths:
-    """Where the results go: a folder for the model, and two JSON files."""
+    """Paths of the results: a folder for the model, and two JSON files."""
 
     model: Path
     environment: Path
@@ -31,13 +31,13 @@ class ResultPaths:
 def write(
     model: Model,
     outcome: Outcome,
-    watch: HealthCallback,
+    health: HealthCallback,
     params: Params,
     validation: Sequence[Example],
     data: Path,
     paths: ResultPaths,
 ) -> None:
-    """Saves the model with its card, what the run cost, and what the health rules say about it.
+    """Saves the model with its card, the costs of the run, and the results of the health rules.
 
     Args:
         data: the folder that prepare wrote.
@@ -62,20 +62,20 @@ def write(
         device=device.type,
         trust_remote_code=outcome.trained.trust_remote_code,
     )
-    facts = replace(watch.facts, memory=peak / hardware.memory_mib(device), reload=difference)
+    facts = replace(health.facts, memory=peak / hardware.memory_mib(device), reload=difference)
     judged = health_rules.judge(outcome.history, facts, outcome.trained.health)
     write_json(paths.health, judged)
-    watch.tell(judged)
-    raised = {
+    health.print_red_flags(judged)
+    failed = {
         status: [name for name, result in judged["rules"].items() if result["status"] == status]
         for status in ("red_flag", "warning")
     }
-    lines = [f"{status}: {', '.join(names)}" for status, names in raised.items() if names]
+    lines = [f"{status}: {', '.join(names)}" for status, names in failed.items() if names]
     print(f"health {'; '.join(lines) or judged['status']}; see {paths.health}")
-    if raised["red_flag"] and outcome.trained.health.fail_on == "red_flag":
+    if failed["red_flag"] and outcome.trained.health.fail_on == "red_flag":
         raise UserError(
-            f"train.health.fail_on: red_flag, and the run has {', '.join(raised['red_flag'])}: see {paths.health}; "
-            "correct what is wrong, or set never, which accepts the run as it is"
+            f"train.health.fail_on: red_flag, and the run has red flags: {', '.join(failed['red_flag'])}; see "
+            f"{paths.health}; correct the cause, or set train.health.fail_on: never to accept the run"
         )
 
 

@@ -1,6 +1,6 @@
-"""The state of an interrupted training: its key, its lock, and the newest whole checkpoint in it.
+"""The resume state of a training run: its key, its lock, and its newest complete checkpoint.
 
-Only tensors, numbers and arrays are unpickled: a state that somebody else put there cannot run code.
+Only tensors, numbers and arrays are unpickled, so a checkpoint from another source cannot run code.
 """
 
 import pickle
@@ -25,23 +25,23 @@ from src.training.transformers_internals import OPTIMIZER_NAME, SCHEDULER_NAME, 
 
 SRC = Path(__file__).parents[1]
 FOLDERS = ("core", "models", "tasks", "text", "training")
-WITHOUT_EFFECT = {  # code that looks at a training, or writes its results, and changes nothing of what is learnt
+WITHOUT_EFFECT = {  # code that observes training or writes its results, and does not change the trained weights
     *(f"training/{name}.py" for name in ("health_callback", "health_rules", "outcome", "overfit", "reload", "results")),
     *("training/model_card/__init__.py", "training/zero_shot.py"),
 }
 
 
 def learning_code() -> list[Path]:
-    """Returns the files of this project whose code a training depends on, sorted."""
+    """Returns the source files of this project that can change the trained weights, sorted."""
     code = {"stages/train.py", *(str(path.relative_to(SRC)) for name in FOLDERS for path in (SRC / name).rglob("*.py"))}
     return [SRC / name for name in sorted(code - WITHOUT_EFFECT)]
 
 
 def key(encoder: Encoder, model: Checkpoint, params: Params, train: TrainParams, data: Path) -> str:
-    """Returns the name of a training's state, which equal trainings share.
+    """Returns the key of a resume state. Equal training runs have the same key.
 
-    The key covers everything that changes what is learnt: parameters, data, code, precision, device and versions. A
-    training that continued from the state of another one would be a mixture of both.
+    The key contains everything that changes the trained weights: parameters, data, code, precision, device and
+    versions. If any of them changes, training starts from scratch.
 
     Args:
         train: the section `train`, with the overrides of hpo.
@@ -62,52 +62,52 @@ def key(encoder: Encoder, model: Checkpoint, params: Params, train: TrainParams,
 
 @contextmanager
 def exclusive(state: Path) -> Iterator[None]:
-    """Waits until no equal run, of another experiment, works with the state. Says that it waits."""
+    """Locks the state. If an equal run of another experiment uses it, prints a message and waits."""
     path = state.with_name(f"{state.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("an equal run trains already; this one waits until that has ended", flush=True)
+        print("an equal run is training; waiting until it has ended", flush=True)
         lock.acquire()
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while the lock is held: a waiting run sees that it is gone, and makes another
+        path.unlink(missing_ok=True)  # before release: a waiting run notices the deletion and creates a new lock
         lock.release()
 
 
 def last(folder: Path) -> Path | None:
-    """Finds the newest state that is whole; removes, and names, newer ones, into which Trainer would write again."""
-    for state in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
-        damage = _damage(state)
+    """Returns the newest complete checkpoint. Deletes newer damaged checkpoints and prints a message for each."""
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        damage = _damage(checkpoint)
         if damage is None:
-            return state
-        print(f"the state {state} is not whole and is not used: {damage}", file=sys.stderr)
-        shutil.rmtree(state)
+            return checkpoint
+        print(f"the checkpoint {checkpoint} is incomplete or damaged and is not used: {damage}", file=sys.stderr)
+        shutil.rmtree(checkpoint)
     return None
 
 
-def _step(state: Path) -> int:
-    return int(state.name.rpartition("-")[2])
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
-def _damage(state: Path) -> str | None:
-    """Says what is wrong with a state; Trainer itself goes on without a file that is missing."""
-    file = state / TRAINER_STATE_NAME  # what Trainer writes last
+def _damage(checkpoint: Path) -> str | None:
+    """Returns the damage of a checkpoint, or None. The check is needed because Trainer ignores missing files."""
+    file = checkpoint / TRAINER_STATE_NAME  # Trainer writes it last
     try:
-        best = Path(TrainerState.load_from_json(str(file)).best_model_checkpoint or state)
-        if best.resolve().parent != state.resolve().parent:
-            raise ValueError(f"the best model is in another folder, {best}")  # the project was moved, or copied
-        for file in (state / SAFE_WEIGHTS_NAME, best / SAFE_WEIGHTS_NAME):
-            with safe_open(file, framework="pt"):  # compares its size with what its head says
+        best = Path(TrainerState.load_from_json(str(file)).best_model_checkpoint or checkpoint)
+        if best.resolve().parent != checkpoint.resolve().parent:
+            raise ValueError(f"the best model is in another folder, {best}")  # the project was moved or copied
+        for file in (checkpoint / SAFE_WEIGHTS_NAME, best / SAFE_WEIGHTS_NAME):
+            with safe_open(file, framework="pt"):  # compares the size of the file with its header
                 pass
         for file in (
-            state / OPTIMIZER_NAME,
-            state / SCHEDULER_NAME,
-            *(sorted(state.glob("rng_state*.pth")) or [state / "rng_state.pth"]),
-            *state.glob("scaler.pt"),
+            checkpoint / OPTIMIZER_NAME,
+            checkpoint / SCHEDULER_NAME,
+            *(sorted(checkpoint.glob("rng_state*.pth")) or [checkpoint / "rng_state.pth"]),
+            *checkpoint.glob("scaler.pt"),
         ):
             with safe_globals():
                 torch.load(file, map_location="cpu", weights_only=True)

@@ -1,8 +1,8 @@
-"""transformers' Trainer over the tasks of a checkpoint: their losses, memory that runs out, validation after an epoch.
+"""transformers' Trainer for the tasks of a checkpoint: losses, recovery from lack of memory, validation after an epoch.
 
-Models are chosen by the mean of the tasks' primary metrics on validation, which `predict` and `score` compute as they
-do for the test splits. What a task leaves for validation to choose (a threshold) is chosen anew after every epoch, and
-the epoch is scored with it: that is what its saved model would score.
+The best epoch has the highest mean of the tasks' primary metrics on validation, computed by `predict` and `score` as on
+the test splits. Settings that a task calibrates on validation (a threshold) are calibrated after every epoch, before
+its score is computed: the saved model has the same score.
 """
 
 import math
@@ -26,15 +26,15 @@ from src.training.transformers_internals import TrainerInOrder
 
 
 class DivergedError(UserError):
-    """A loss that is no number; `history` is that of the run up to it."""
+    """The loss is NaN or infinite; `history` is the log of the run up to this loss."""
 
-    def __init__(self, what: str, history: list[dict[str, float]]) -> None:
-        super().__init__(f"training diverged: {what}; lower train.learning_rate or train.max_grad_norm")
+    def __init__(self, reason: str, history: list[dict[str, float]]) -> None:
+        super().__init__(f"training diverged: {reason}; lower train.learning_rate or train.max_grad_norm")
         self.history = history
 
 
 class _Step:
-    """What an optimizer step needs to be begun anew: its batches so far, and the random numbers it began with."""
+    """The data to restart an optimizer step: its batches so far, and the initial state of the random generators."""
 
     def __init__(self, number: int, parts: int = 1) -> None:
         self.number = number
@@ -50,7 +50,7 @@ class _Step:
 
 
 class TasksTrainer(TrainerInOrder):
-    """Trainer with the tasks' own losses, and with `predict` and `score` for evaluation."""
+    """Trainer with the losses of the tasks, and with `predict` and `score` for evaluation."""
 
     loss_is_scaled_for_ga = False  # the loss is a mean over its batch: Trainer divides by the accumulated batches
 
@@ -72,17 +72,17 @@ class TasksTrainer(TrainerInOrder):
 
     @property
     def seconds(self) -> float:
-        """How long training has taken; epochs are kept in the history, and so in the resume state."""
+        """Training time. The history, and therefore the resume state, contains the time of each epoch."""
         epochs = sum(entry.get("epoch_runtime", 0.0) for entry in self.state.log_history)
         return epochs + time.perf_counter() - self.clock
 
     @property
     def parts(self) -> int:
-        """Into how many parts a batch is cut since memory ran out; kept in the history, and so in the resume state."""
+        """Number of parts of a batch since memory ran out; from the history, so a resumed run uses it, too."""
         return next((int(e["micro_batches"]) for e in reversed(self.state.log_history) if "micro_batches" in e), 1)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Stops before a loss that is no number reaches the weights; Trainer reads the loss of every step anyway."""
+        """Stops before a NaN or infinite loss changes the weights; Trainer reads the loss of every step anyway."""
         loss = self._within_memory(model, inputs)
         if not torch.isfinite(loss):
             step = self.state.global_step + 1
@@ -91,26 +91,26 @@ class TasksTrainer(TrainerInOrder):
         return loss
 
     def _within_memory(self, model: Any, inputs: Any) -> torch.Tensor:
-        """Adds up the gradients of a batch; where memory runs out, of smaller parts of it, from here on.
+        """Adds up the gradients of a batch. If memory runs out, splits all batches from this step on.
 
-        The optimizer step is begun anew then, with the random numbers that it began with: it does what it would have
-        done with parts of that size from its start.
+        The optimizer step then restarts with the same random numbers, so the result is the same as if its batches had
+        been split from its start.
         """
         if self.step.number != self.state.global_step:
             parts = self.parts if self.step.number < 0 else self.step.parts
             self.step = _Step(self.state.global_step, parts)
         self.step.batches.append(inputs)
-        todo = [inputs]
+        batches = [inputs]
         while True:
             try:
-                return [self._gradients(model, batch) for batch in todo][-1]
+                return [self._gradients(model, batch) for batch in batches][-1]
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
             self._cut_smaller()
             model.zero_grad()
             self.step.restore_random()
-            todo = self.step.batches
+            batches = self.step.batches
 
     def _cut_smaller(self) -> None:
         if self.step.parts >= self.args.per_device_train_batch_size:
@@ -133,12 +133,12 @@ class TasksTrainer(TrainerInOrder):
     def loss_of_part(
         self, model: torch.nn.Module, part: Mapping[str, Any], whole: Mapping[str, torch.Tensor]
     ) -> torch.Tensor:
-        """Returns what a part adds to the mean loss of its batch, whose targets are `whole`."""
+        """Returns the contribution of a part to the mean loss of its batch, whose targets are `whole`."""
         targets = part["targets"]
         logits = self.checkpoint.logits({name: values for name, values in part.items() if name != "targets"}, model)
         loss = torch.zeros((), device=self.args.device)
         for task in self.checkpoint.tasks:
-            total = self._amount(task, whole[task.name]).clamp(min=torch.finfo(torch.float32).tiny)  # there may be none
+            total = self._amount(task, whole[task.name]).clamp(min=torch.finfo(torch.float32).tiny)  # 0 without targets
             share = self._amount(task, targets[task.name]) / total
             loss = loss + self._loss(task, logits[task.name], targets[task.name]) * share
         return loss
@@ -166,9 +166,9 @@ class TasksTrainer(TrainerInOrder):
         if not math.isfinite(loss):
             history = [*self.state.log_history, {"eval_loss": loss, "step": self.state.global_step}]
             raise DivergedError(f"the validation loss is {loss} after epoch {self.state.epoch:g}", history)
-        chosen = calibrate(self.checkpoint, self.validation, logits)
+        settings = calibrate(self.checkpoint, self.validation, logits)
         scores = validation_scores(self.checkpoint.tasks, decode(self.checkpoint, self.validation, logits))
-        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | chosen).items()}
+        metrics = {"eval_loss": loss} | {f"eval_{name}": value for name, value in (scores | settings).items()}
         now = time.perf_counter()
         self.log({**metrics, "epoch_runtime": now - self.clock})
         self.clock = now
@@ -176,15 +176,15 @@ class TasksTrainer(TrainerInOrder):
         return metrics
 
     def _validation_loss(self, logits: Logits) -> float:
-        """The mean loss over all targets of validation, from what is predicted of them.
+        """The mean loss over all validation targets.
 
-        That of evidence is over the positions of each window, where in training it is over those of padding, too.
+        The loss of evidence is over the positions of each window without padding; in training, padding is included.
         """
         loss = 0.0
         for task in self.checkpoint.tasks:
             losses, amounts = [], []
-            for row, own in zip(self.eval_dataset, logits[task.name], strict=True):
-                unpadded = own if task.pooled else own[: row["length"]]
+            for row, row_logits in zip(self.eval_dataset, logits[task.name], strict=True):
+                unpadded = row_logits if task.pooled else row_logits[: row["length"]]
                 targets = torch.tensor(row[task.name])[None]
                 amounts.append(self._amount(task, targets).item())
                 losses.append(self._loss(task, torch.tensor(unpadded)[None], targets).item())

@@ -1,12 +1,12 @@
-"""What training needs of transformers and has no public interface: all of it is here.
+"""All private interfaces of transformers that training uses.
 
-- `Trainer._get_train_sampler` decides the order of the rows; there is no argument for a sampler. If the method gets
-  another name, batches are silently those of transformers, and all scores change.
+- `Trainer._get_train_sampler` defines the order of the rows; there is no argument for a sampler. If the method gets
+  another name, Trainer silently uses its own sampler, and all scores change.
 - `get_length_grouped_indices` and `LengthGroupedSampler` sort rows by length. If they draw differently, scores change.
-- `safe_globals` lists the classes that the random state of a checkpoint needs when it is loaded without pickled code.
+- `safe_globals` lists the classes that loading the random state of a checkpoint without pickled code needs.
 - Names of the files in a checkpoint, which `resume_state` reads.
 
-tests/training/test_transformers_internals.py names the version for which this was checked.
+tests/training/test_transformers_internals.py contains the version for which this was tested.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_group
 
 __all__ = ["OPTIMIZER_NAME", "SCHEDULER_NAME", "TRAINER_STATE_NAME", "LikeLengths", "TrainerInOrder", "safe_globals"]
 
-SORTED = 8  # batches of rows, drawn at random, that are sorted by length: with more, batches are less of a mixture
+SORTED = 8  # random batches that are sorted by length together; a larger number makes batches less mixed
 
 
 class LikeLengths(LengthGroupedSampler):
-    """Gives inputs so that each batch is of like lengths, and batches follow one another at random.
+    """Groups inputs of similar length into batches, and returns the batches in random order.
 
-    That of transformers sorts up to 50 batches at once and gives them from long to short: steps in a row then say the
-    same, and an epoch ends with what is short. `tiny` loses points of F1 by it (benchmarks/README.md).
+    The sampler of transformers sorts up to 50 batches together, from long to short. Consecutive steps are then similar,
+    and an epoch ends with short inputs, which lowers the F1 of `tiny` (benchmarks/README.md).
     """
 
     def __iter__(self) -> Iterator[int]:
@@ -41,5 +41,5 @@ class TrainerInOrder(Trainer):
     """Trainer that reads the rows in the order of LikeLengths."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LikeLengths:
-        theirs = super()._get_train_sampler(train_dataset)
-        return LikeLengths(theirs.batch_size, lengths=theirs.lengths, generator=theirs.generator)
+        sampler = super()._get_train_sampler(train_dataset)
+        return LikeLengths(sampler.batch_size, lengths=sampler.lengths, generator=sampler.generator)

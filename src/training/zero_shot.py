@@ -1,4 +1,4 @@
-"""Mode `zero_shot`: what predicts without having learnt, from what the corpus says of its idioms and of its labels."""
+"""Mode `zero_shot`: prediction without training, from the corpus's canonical idioms or descriptions of labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,28 +36,28 @@ def create(
     idioms: Sequence[str],
     label_words: Mapping[str, Any] | None,
 ) -> Model:
-    """Returns what predicts the one task.
+    """Creates the zero-shot model of a task.
 
     Args:
-        train: which kinds of spans there are, and which is the most frequent.
+        train: training rows; they define the kinds of spans and the most frequent kind.
         idioms: the canonical idioms of the corpus, for span.
-        label_words: what the corpus calls its labels, for cls: the class LabelWords of src/corpora/corpus_file.py.
+        label_words: words for the labels, for cls, see LabelWords in src/corpora/corpus_file.py.
 
     Raises:
-        UserError: another task, or several; the corpus does not say what the task needs; the encoder has no pretrained
-            weights, or does not know a label's words.
+        UserError: the mode does not support the task or several tasks; the corpus lacks data for the task; the encoder
+            has no pretrained weights, or its vocabulary lacks a label's words.
     """
     task = TASKS[next(iter(labels))]
     if len(labels) == 1 and task.lexicon is not None:
         return _matcher(labels, task.lexicon, train, idioms)
     if len(labels) == 1 and task.exclusive_labels:
         verbalizer = _verbalizer(encoder, task.name, labels[task.name], params, label_words)
-        verbalizer.model.to(hardware.device(params.device))  # in fp32, as it will be saved
+        verbalizer.model.to(hardware.device(params.device))  # in fp32, like the saved model
         return verbalizer
-    able = [name for name, other in TASKS.items() if other.lexicon is not None or other.exclusive_labels]
+    supported = [name for name, other in TASKS.items() if other.lexicon is not None or other.exclusive_labels]
     raise UserError(
-        f"train.mode: zero_shot is for task: {' or task: '.join(able)}, one at a time, and not for "
-        f"{'+'.join(labels)}; choose one of these, or another mode"
+        f"train.mode: zero_shot does not support task: {'+'.join(labels)}; set a single supported task, "
+        f"task: {' or task: '.join(supported)}, or set another mode"
     )
 
 
@@ -66,8 +66,8 @@ def _matcher(
 ) -> Matcher:
     if not idioms:
         raise UserError(
-            "train.mode: zero_shot finds canonical idioms, and the corpus has none; add canonical_idioms to its "
-            "corpus.yaml, or choose another mode"
+            "train.mode: zero_shot matches canonical idioms, but the corpus has no canonical idioms; add "
+            "canonical_idioms to its corpus.yaml, or set another mode"
         )
     return Matcher(labels, lexicon.kind(train), idioms)
 
@@ -77,13 +77,13 @@ def _verbalizer(
 ) -> Checkpoint:
     if encoder.source is None:
         raise UserError(
-            "train.mode: zero_shot asks a pretrained encoder, and the weights of model: tiny are random; choose "
+            "train.mode: zero_shot needs a pretrained encoder, but the weights of model: tiny are random; set "
             "another model, or another mode"
         )
     if label_words is None:
         raise UserError(
-            "train.mode: zero_shot needs words for the labels, and the corpus has none; add zero_shot to its "
-            "corpus.yaml, or choose another mode"
+            "train.mode: zero_shot needs words for the labels, but the corpus has no such words; add zero_shot to its "
+            "corpus.yaml, or set another mode"
         )
     origin = origin_of(params.trust_remote_code, params.revision)
     config = pretrained(AutoConfig, encoder.source, origin)
@@ -93,14 +93,12 @@ def _verbalizer(
     if tokenizer.mask_token_id is not None and type(config) in MODEL_FOR_MASKED_LM_MAPPING:
         masked_lm, missing = _with_missing_weights(AutoModelForMaskedLM, encoder.source, origin)
         if not missing:
-            spelled = _spelled(tokenizer, labels, label_words)
-            return _checkpoint(
-                VerbalizerConfig(config.to_dict(), task, labels, **spelled), masked_lm, tokenizer, params
-            )
+            prompt = _tokenize_prompt(tokenizer, labels, label_words)
+            return _checkpoint(VerbalizerConfig(config.to_dict(), task, labels, **prompt), masked_lm, tokenizer, params)
     base, missing = _with_missing_weights(AutoModel, encoder.source, origin)
     if missing:
         raise UserError(
-            f"the model '{encoder.source}' lacks pretrained weights, such as {min(missing)}; choose another"
+            f"the model '{encoder.source}' lacks pretrained weights, such as {min(missing)}; set another model"
         )
     verbalizer = _checkpoint(VerbalizerConfig(config.to_dict(), task, labels), base, tokenizer, params)
     texts = [label_words["descriptions"][label] for label in labels]
@@ -111,7 +109,7 @@ def _verbalizer(
 
 
 def _with_missing_weights(auto_class: Any, source: str, origin: Mapping[str, Any]) -> tuple[Any, set[str]]:
-    """Loads a model; returns it and the names of weights that are missing. A pooler is not used, and may be missing."""
+    """Loads a model; returns it and the names of missing weights. A missing pooler is ignored: it is not used."""
     model, info = pretrained(auto_class, source, origin, dtype=torch.float32, output_loading_info=True)
     return model, {name for name in info["missing_keys"] if "pooler." not in name}
 
@@ -122,37 +120,39 @@ def _checkpoint(
     try:
         model = Verbalizer(config)
     except ValueError as error:
-        raise UserError(f"train.mode: zero_shot needs an encoder that transformers has built in: {error}") from error
+        raise UserError(
+            f"train.mode: zero_shot needs an encoder whose class is part of transformers; set another model: {error}"
+        ) from error
     model.encoder = encoder
     max_length = min(params.max_length, checkpoint.positions(model)) - config.room
     if max_length < 8:
         raise UserError(
-            f"train.max_length: {params.max_length} leaves no room for a text beside the {config.room} sub-words of "
-            "the prompt; raise it, or shorten zero_shot.prompt in corpus.yaml"
+            f"train.max_length: {params.max_length} is too small for a text and the {config.room} sub-words of the "
+            "prompt; raise it, or shorten zero_shot.prompt in corpus.yaml"
         )
     tokenizer.model_max_length = max_length
     precision = hardware.precision(params, model)
     return Checkpoint(model, tokenizer, dict(config.task_labels), max_length, precision=precision)
 
 
-def _spelled(
+def _tokenize_prompt(
     tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], label_words: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The prompt and the words of the labels as sub-words."""
     before, _, after = (part.strip() for part in label_words["prompt"].partition("{mask}"))
-    words = [[_behind(tokenizer, before, word) for word in label_words["words"][label]] for label in labels]
-    for label, spelt in zip(labels, words, strict=True):
-        for word, subwords in zip(label_words["words"][label], spelt, strict=True):
+    words = [[_tokenize_after(tokenizer, before, word) for word in label_words["words"][label]] for label in labels]
+    for label, tokenized in zip(labels, words, strict=True):
+        for word, subwords in zip(label_words["words"][label], tokenized, strict=True):
             if not subwords or tokenizer.unk_token_id in subwords:
                 raise UserError(
-                    f"zero_shot.words of label '{label}': the encoder does not know '{word}'; choose another word in "
-                    "corpus.yaml, or another model"
+                    f"zero_shot.words of label '{label}': the encoder's vocabulary lacks '{word}'; choose another word "
+                    "in corpus.yaml, or set another model"
                 )
-    prompt = _behind(tokenizer, before, before), tokenizer(after, add_special_tokens=False)["input_ids"]
+    prompt = _tokenize_after(tokenizer, before, before), tokenizer(after, add_special_tokens=False)["input_ids"]
     return {"prompt": prompt, "mask": tokenizer.mask_token_id, "words": words}
 
 
-def _behind(tokenizer: PreTrainedTokenizerBase, before: str, text: str) -> list[int]:
-    """The sub-words of a text that stands behind another; alone, some tokenizers spell it otherwise."""
+def _tokenize_after(tokenizer: PreTrainedTokenizerBase, before: str, text: str) -> list[int]:
+    """The sub-words of a text after another text; some tokenizers split a text at the start differently."""
     alone, both = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in (before, f"{before} {text}"))
     return list(both[len(alone) :])

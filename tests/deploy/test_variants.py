@@ -112,7 +112,7 @@ def test_a_model_without_a_separate_adapter_says_so(name: str, make: Make, tmp_p
 def test_a_joint_model_is_not_put_together_from_its_adapter(save: Save) -> None:
     folder = save("cls+span")
     assert variants.load("fp32", folder).checkpoint.labels.keys() == {"cls", "span"}
-    with pytest.raises(UserError, match="that of a joint model is of use merged alone"):
+    with pytest.raises(UserError, match="the adapter of a joint model can only be used merged"):
         variants.load("adapter", folder)
 
 

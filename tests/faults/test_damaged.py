@@ -32,7 +32,7 @@ def test_a_state_with_a_damaged_file_is_named_and_the_one_before_is_chosen(
     capfd.readouterr()
     assert resume_state.last(newest.parent) == before
     said = capfd.readouterr().err
-    assert said.startswith(f"the state {newest} is not whole and is not used: {newest / name}")
+    assert said.startswith(f"the checkpoint {newest} is incomplete or damaged and is not used: {newest / name}")
     assert said.count("\n") == 1
     assert not newest.exists()
 

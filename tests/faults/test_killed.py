@@ -13,7 +13,7 @@ import pytest
 import transformers
 
 from src.models.checkpoint import Checkpoint
-from src.search import rounds
+from src.search import objective
 from src.stages import evaluate, prepare
 from src.training import trainer
 from src.training.callbacks import LiveCallback
@@ -84,7 +84,7 @@ def test_a_stage_that_is_killed_leaves_files_whole_or_absent_and_runs_again(
 
 def test_a_search_that_is_killed_keeps_its_trials_and_makes_up_for_the_lost_one(project: Project) -> None:
     project.changes = {"hpo.mode": "search"}
-    project.killed("hpo", at(rounds, "fit", 2))
+    project.killed("hpo", at(objective, "fit", 2))
     assert not (project.root / "metrics/hpo").exists()
     printed = project.run("hpo")
     assert "1 of 2 trials done" in printed

@@ -169,7 +169,7 @@ def test_of_separate_encoders_each_is_represented_by_its_name(make: Make, splits
     assert np.abs(states(made, examples, task="span") - states(made, examples)).max() > 1e-3
     assert Extraction(made, examples, "m", "span").about.encoder == "encoders.span"
     for model, task, legal in ((made, "spam", "Legal: span"), (make("cls"), "span", "none in this model")):
-        with pytest.raises(UserError, match=rf"encoder of its own '{task}'.*{legal}"):
+        with pytest.raises(UserError, match=rf"separate encoder '{task}'.*{legal}"):
             Extraction(model, examples, "m", task)
 
 
@@ -192,7 +192,7 @@ def test_what_is_over_budget_is_refused_with_the_numbers_before_the_encoder_runs
 def test_an_encoder_that_does_not_show_its_layers_is_refused(make: Make, splits: Splits) -> None:
     made = make("cls")
     made.model.base_model.config.num_hidden_layers = 5
-    with pytest.raises(UserError, match="a BertModel does not show the states of its 5 layers"):
+    with pytest.raises(UserError, match="a BertModel does not return the states of its 5 layers"):
         states(made, splits["validation"][:2])
 
 
@@ -242,4 +242,4 @@ def test_a_step_beyond_the_last_is_refused_and_one_that_is_not_reached_is_named(
 
     watching = _watching(made, splits, train_params, tmp_path, [3, 5, 6])
     watching.on_train_end(None, type("State", (), {"global_step": 3}), None)
-    assert "training ended at step 3; no representations of [5, 6]" in capfd.readouterr().err
+    assert "training ended at step 3; no representations of steps [5, 6]" in capfd.readouterr().err

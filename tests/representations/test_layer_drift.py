@@ -122,10 +122,10 @@ def test_a_layer_that_says_the_same_of_all_examples_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"ids": [str(i) for i in range(1, 9)]}, "other examples"),
-        ({"texts": "3" * 64}, "other examples"),
+        ({"ids": [str(i) for i in range(1, 9)]}, "different examples"),
+        ({"texts": "3" * 64}, "different examples"),
         ({"inputs": "3" * 64}, r"sub-words; .* train\.max_length"),
-        ({"pooling": "first"}, "pooling is mean and first"),
+        ({"pooling": "first"}, "pooling is first and mean"),
     ],
 )
 def test_what_is_not_of_the_same_examples_read_alike_is_refused(changes: dict[str, str], word: str) -> None:
@@ -136,7 +136,7 @@ def test_what_is_not_of_the_same_examples_read_alike_is_refused(changes: dict[st
 
 
 def test_other_layers_are_refused_with_both_shapes() -> None:
-    with pytest.raises(UserError, match="3 layers of width 4 and 5 layers of width 4"):
+    with pytest.raises(UserError, match="5 layers of width 4 and 3 layers of width 4"):
         check(found(0), found(1, layers=5), ("b", "m"))
 
 

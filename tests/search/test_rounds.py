@@ -22,7 +22,7 @@ from src.core import config
 from src.core.records import Example, write_examples
 from src.core.user_errors import UserError
 from src.models import encoders
-from src.search import rounds, study, trial_tables
+from src.search import objective, rounds, study, trial_tables
 from src.training.fit import fit as real_fit
 from tests.conftest import ROOT, ParamsFile
 
@@ -38,13 +38,13 @@ MakeJob = Any
 def job(params_file: ParamsFile, splits: dict[str, list[Example]], tmp_path: Path) -> MakeJob:
     """Makes a search on 16 rows: job({"hpo.n_trials": 5})."""
 
-    def make(changes: dict[str, Any] | None = None) -> rounds.Job:
+    def make(changes: dict[str, Any] | None = None) -> objective.Job:
         params = config.load(params_file({**FAST, **(changes or {})}))
         train, validation = splits["train"][:16], splits["validation"][:8]
         files = [tmp_path / "train.jsonl", tmp_path / "validation.jsonl"]
         for file, rows in zip(files, (train, validation), strict=True):
             write_examples(file, rows)
-        return rounds.Job(
+        return objective.Job(
             params=params,
             encoder=encoders.ENCODERS["tiny"],
             labels=tasks.label_sets(tasks.parse(params.task), train, ["Literal", "Figurative"]),
@@ -169,7 +169,7 @@ def test_a_failing_trial_is_kept_with_its_error_and_is_no_score(job: MakeJob, mo
             raise RuntimeError("out of memory, say")
         return real_fit(*arguments, **options)
 
-    monkeypatch.setattr(rounds, "fit", fails_once)
+    monkeypatch.setattr(objective, "fit", fails_once)
     (current,) = rounds.search(job())
     assert [trial.state.name for trial in current.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert current.trials[1].user_attrs["error"] == "RuntimeError: out of memory, say"
@@ -193,8 +193,8 @@ def test_further_rounds_search_narrower_ranges(job: MakeJob) -> None:
 
 def test_data_are_tokenised_once_for_all_trials(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    encode = rounds.encode
-    monkeypatch.setattr(rounds, "encode", lambda *a: calls.append(1) or encode(*a))
+    encode = objective.encode
+    monkeypatch.setattr(objective, "encode", lambda *a: calls.append(1) or encode(*a))
     rounds.search(job())
     assert len(calls) == 2  # train and validation
 
@@ -218,15 +218,15 @@ def test_trials_become_tables_and_plots_that_need_no_network(job: MakeJob, tmp_p
 KILLED = """
 import os, signal
 from src.core.command import run
-from src.search import rounds as search
+from src.search import objective
 from src.stages import hpo
-fit, calls = search.fit, []
+fit, calls = objective.fit, []
 def killed(*arguments, **options):
     calls.append(1)
     if len(calls) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return fit(*arguments, **options)
-search.fit = killed
+objective.fit = killed
 run(hpo.main)
 """
 

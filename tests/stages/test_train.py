@@ -274,7 +274,7 @@ def test_a_red_flag_that_fails_the_stage_leaves_everything_written_and_is_judged
     ended = train(failing)
     assert ended.status == 2
     last = ended.err.strip().splitlines()[-1]
-    assert last.startswith("error: train.health.fail_on: red_flag, and the run has train_loss")
+    assert last.startswith("error: train.health.fail_on: red_flag, and the run has red flags: train_loss")
     assert str(train.health) in last
     judged, written = read_json(train.health), train.written()
     assert judged["rules"]["train_loss"]["status"] == "red_flag"
@@ -480,7 +480,7 @@ def test_a_run_waits_for_an_equal_one_and_says_so_and_not_for_that_of_another_fo
     with ThreadPoolExecutor(1) as other:
         with resume_state.exclusive(tmp_path / "state"):
             waiting = other.submit(enter)
-            assert said.get(timeout=20) == "an equal run trains already; this one waits until that has ended"
+            assert said.get(timeout=20) == "an equal run is training; waiting until it has ended"
             with resume_state.exclusive(tmp_path / "another"):
                 assert said.empty()
             assert not waiting.done()

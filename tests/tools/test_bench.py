@@ -19,10 +19,10 @@ from transformers import AutoModelForSequenceClassification, BertConfig
 
 from src.core.records import Example
 from src.core.user_errors import UserError
+from src.deploy import measurement
 from src.models import hardware, tiny
 from src.models.checkpoint import Checkpoint
 from src.models.matcher import Matcher
-from src.tools import bench
 from tests.conftest import ROOT
 from tests.tools.conftest import Tool
 
@@ -137,8 +137,8 @@ def test_what_runs_on_the_cpu_is_not_compared_with_a_gpu(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware, "device", lambda: torch.device("cuda"))
-    with pytest.raises(UserError, match="hide that with CUDA_VISIBLE_DEVICES="):
-        bench.convert("onnx", model, tmp_path, trust_remote_code=False)
+    with pytest.raises(UserError, match="hide the GPU: CUDA_VISIBLE_DEVICES="):
+        measurement.convert("onnx", model, tmp_path, trust_remote_code=False)
 
 
 def test_a_folder_without_a_model_or_with_none_that_could_be_measured_is_one_error(

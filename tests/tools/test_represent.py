@@ -112,7 +112,7 @@ def test_a_file_says_what_training_started_from_where_that_is_known(represent: A
         (["--base", "--budget", "0.001"], "9 examples x 3 layers x 256 numbers of 4 bytes), more than --budget: 0.001"),
         (["--base", "--examples", "1"], "--examples is 1; it must be 2 or more"),
         (["--base", "dictabret"], "did you mean 'dictabert'"),
-        (["--base", "--encoder", "span"], "unknown task with an encoder of its own 'span'"),
+        (["--base", "--encoder", "span"], "unknown task with a separate encoder 'span'"),
         (["--model", "nowhere"], "nowhere contains no model"),
         (["--model", "matcher"], "matcher is a zero-shot list of idioms, which has no weights"),
         (["--base", "--budget", "0"], "--budget is 0; it must be above 0"),

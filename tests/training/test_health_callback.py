@@ -36,7 +36,7 @@ def test_a_red_flag_is_printed_when_it_comes_up_and_once(
         if out := capfd.readouterr().out:
             printed[step] = out
     assert printed == {
-        40: "epoch 2: red flag gradient_norm: the norm of the gradients is 1 in the median step, 5e+03 at most\n"
+        40: "epoch 2: red flag gradient_norm: the gradient norm has the median 1 and the maximum 5e+03\n"
     }
 
 
@@ -57,7 +57,7 @@ def test_at_the_end_what_was_printed_is_not_printed_again(
     watch, history = HealthCallback(FACTS, PARAMS), trained(norms=[5000.0, 1.0], scores=[0.1, 0.2, 0.3])
     list(replay(watch, history, arguments))
     capfd.readouterr()
-    watch.tell(health_rules.judge(history, FACTS, PARAMS))
+    watch.print_red_flags(health_rules.judge(history, FACTS, PARAMS))
     lines = capfd.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["red flag expected", "red flag majority"]
 

@@ -73,12 +73,12 @@ def test_the_card_says_how_the_model_is_loaded(task: str, plain: bool, expected:
 
 
 def test_what_has_learnt_nothing_is_not_said_to_have_learnt(prepared: Path) -> None:
-    learnt = "trained for", "It has learnt from", "epoch 2 was chosen", "chose the model", "first 64 sub-words"
+    learnt = "trained for", "was trained on", "Epoch 2 has the best", "The best epoch was chosen", "first 64 sub-words"
     trained, untrained = created(prepared).text, created(prepared, epoch=0.0).text
     assert all(said in trained for said in learnt)
     assert not any(said in untrained for said in learnt[1:])
-    assert "used untrained for" in untrained
-    assert "- It has learnt nothing: " in untrained
+    assert "used without training for" in untrained
+    assert "- The model was not trained: " in untrained
 
 
 def test_a_data_set_of_the_hub_is_named_by_its_id(prepared: Path) -> None:
@@ -94,7 +94,7 @@ def test_scores_on_test_take_the_place_of_the_line_that_says_there_are_none(prep
     assert [result.dataset_split for result in found.data.eval_results] == ["validation", "test"]
     assert "| the table |" in found.text
     assert model_card.UNTESTED not in found.text
-    with pytest.raises(UserError, match="no card that training wrote"):
+    with pytest.raises(UserError, match="is not an unchanged card from training"):
         model_card.completed(tmp_path, results, "again")
-    with pytest.raises(UserError, match="no card that training wrote"):
+    with pytest.raises(UserError, match="is not an unchanged card from training"):
         model_card.completed(tmp_path / "nowhere", results, "again")

@@ -12,7 +12,7 @@ from src.core import config
 from src.core.user_errors import UserError
 from src.models import tiny
 from src.tasks import TASKS
-from src.training.overfit import BY_HEART, overfit
+from src.training.overfit import OVERFITTING, overfit
 from tests.conftest import ParamsFile
 from tests.runs.checks.conftest import SMALL, small_data
 
@@ -37,10 +37,10 @@ def test_ten_examples_are_learnt_by_heart_by_all_tasks(small_data: Path, params_
 def test_a_model_that_learns_nothing_is_a_red_flag(
     small_data: Path, params_file: ParamsFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BY_HEART, "epochs", 5)
+    monkeypatch.setitem(OVERFITTING, "epochs", 5)
     found = overfit(config.load(params_file({"train.learning_rate": 1e-9})), small_data)
     assert found.status == "red_flag"
-    assert "not to almost nothing" in found.message
+    assert "but 10% of the first loss is the limit; check train.learning_rate" in found.message
 
 
 def test_without_prepared_data_there_is_one_line(tmp_path: Path, params_file: ParamsFile) -> None:

@@ -1,7 +1,7 @@
-"""The model card, README.md of a model's folder: what the model is, what made it, how it is loaded; in the hub's form.
+"""The model card, README.md of a model's folder, in the format of the hub: description, training, loading.
 
-Training writes it, and knows the scores on validation alone; `python -m src card` adds those on test and unseen.
-Nothing in it tells of the machine or the clock: equal trainings write equal cards. Nothing here loads torch.
+Training writes it with the validation scores; `python -m src card` adds the scores on test and unseen. It contains no
+facts about the machine or time, so equal runs write equal cards. This module does not import torch.
 """
 
 import hashlib
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, constants, metadata_load
-from yaml import YAMLError  # type: ignore[import-untyped]  # which metadata_load lets through
+from yaml import YAMLError  # type: ignore[import-untyped]  # metadata_load does not catch it
 
 from src.core.user_errors import UserError
 from src.tasks import TASKS
 
 FILE = constants.REPOCARD_NAME
 TEMPLATE = Path(__file__).with_name("card.md.j2")
-UNTESTED = "Training has not seen the test data; `python -m src card` puts the scores on them here."
+UNTESTED = "Training does not read the test data. `python -m src card` writes the test scores here."
 
 
 def create(
@@ -31,17 +31,17 @@ def create(
     base_model: str | None = None,
     plain: bool = True,
 ) -> ModelCard:
-    """Makes the card of a model that has just been trained.
+    """Creates the card of a model after training.
 
     Args:
-        labels: {task: its label set}.
+        labels: {task: label set}.
         corpus: corpus.json of `data`.
         data: the folder that prepare wrote.
-        parameters: model, task and seed, and the section `train` that it was trained with.
-        validation: {metric: score}, the primary metric of each task among them.
-        epoch: the one with the best score; 0: there was nothing to choose.
-        base_model: its id on the hub.
-        plain: transformers load the model; else it is of a class of ours.
+        parameters: model, task and seed, and the section `train` of the training.
+        validation: {metric: score}, with the primary metric of each task.
+        epoch: the epoch with the best score; 0: the model was not trained.
+        base_model: hub id of the base model.
+        plain: transformers can load the model without the classes of this project.
     """
     tasks = [TASKS[name] for name in labels]
     splits = {name: _file(data / f"{name}.jsonl") for name in ("train", "validation")}
@@ -53,7 +53,7 @@ def create(
         library_name="transformers" if plain else None,
         pipeline_tag=tasks[0].pipeline if plain else None,
         tags=list(dict.fromkeys([*labels, parameters["mode"], corpus["name"]])),
-        datasets=[corpus["hub"]] if corpus["revision"] else None,  # else its hub is a folder
+        datasets=[corpus["hub"]] if corpus["revision"] else None,  # without a revision, `hub` is a folder
         eval_results=[
             result(task.name, corpus["name"], "validation", task.primary_metric, validation[task.primary_metric])
             for task in tasks
@@ -84,7 +84,7 @@ def _file(path: Path) -> dict[str, Any]:
 
 
 def result(task: str, corpus: str, split: str, metric: str, value: float, name: str | None = None) -> EvalResult:
-    """Makes an entry of the card's model-index; name: what is to be told of the metric beside its value."""
+    """Creates an entry of the card's model-index; name: a description of the metric, instead of its name."""
     return EvalResult(
         task_type=TASKS[task].pipeline,
         task_name=task,
@@ -98,27 +98,27 @@ def result(task: str, corpus: str, split: str, metric: str, value: float, name: 
 
 
 def completed(folder: Path, results: Sequence[EvalResult], text: str) -> ModelCard:
-    """Returns the card of a model's folder with the scores on test.
+    """Returns the card of a model's folder with the test scores added.
 
     Raises:
-        UserError: the folder has no card, or one that is not as training wrote it.
+        UserError: the folder has no card, or the card was changed after training.
     """
     path = folder / FILE
     card = ModelCard.load(path) if path.is_file() else None
     if card is None or UNTESTED not in card.text:
-        raise UserError(f"{path} is no card that training wrote; train the model again: dvc repro train")
+        raise UserError(f"{path} is not an unchanged card from training; train the model again: dvc repro train")
     card.text = card.text.replace(UNTESTED, text)
     card.data.eval_results = [*card.data.eval_results, *results]
     return card
 
 
 def parameters(folder: Path) -> dict[str, Any]:
-    """Returns the model, task and seed, and the section `train`, by which a folder's card says that it was trained.
+    """Returns the parameters in the card of a model's folder: model, task, seed and the section `train`.
 
-    Empty where there is no card, or one of others.
+    Returns {} if there is no card, or if the card is not from this project.
     """
     try:
-        found = (metadata_load(folder / FILE) or {}).get("parameters")
+        parameters = (metadata_load(folder / FILE) or {}).get("parameters")
     except (FileNotFoundError, ValueError, YAMLError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return parameters if isinstance(parameters, dict) else {}
