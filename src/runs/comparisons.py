@@ -96,7 +96,7 @@ def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pa
             pairs += significance.pairs(
                 {
                     row.name: {
-                        grouping.spelled(over): [found for found in rows[name] if found.task == task]
+                        grouping.format_params(over): [found for found in rows[name] if found.task == task]
                         for name, over in zip(row.runs, row.over, strict=True)
                     }
                     for row in group

@@ -146,7 +146,7 @@ def unfinished(experiments: Sequence[Experiment], baseline: Mapping[str, Any]) -
     for found in experiments:
         name, params = found.run.name, found.run.params
         changed = {key: value for key, value in params.items() if baseline.get(key) != value}
-        label = f"{name} ({grouping.spelled(changed)})" if changed else name
+        label = f"{name} ({grouping.format_params(changed)})" if changed else name
         again = f"; queue it again: dvc exp run --queue{_options(changed, baseline)}" if params else ""
         if found.state in ("queued", "running"):
             lines.append(f"{label} is {found.state} and not in the table")
@@ -164,7 +164,7 @@ def _options(changed: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """The options of `dvc exp run` that change these parameters; a key that params.yaml lacks is added by a plus."""
     options = ""
     for key, value in changed.items():
-        spelt = grouping.spell(value)
+        spelt = grouping.format_value(value)
         if isinstance(value, str) and not re.fullmatch(r"[\w./+-]+", value):
             spelt = json.dumps(value, ensure_ascii=False)  # for Hydra: one value, not a sweep or a list
         plus = "" if key in baseline else "+"

@@ -120,7 +120,7 @@ def test_the_table_has_a_row_per_group_and_task_and_never_the_commit_itself(grid
         "cls cls tiny f1_macro 3 0.520 ± 0.010 0.750 tfidf 0.260 ± 0.005 0.500 majority +0.260 ± 0.005",
         "cls cls+span large f1_macro 1 0.560 0.750 tfidf 0.280 0.500 majority +0.280",
         "span cls+span large span_f1 1 0.560 0.750 tfidf 0.280 0.500 majority +0.280",
-        "* the best mean of its task on the same data",
+        "* the best mean of this task on the same data",
     ]
 
 
@@ -130,9 +130,10 @@ def test_all_that_has_no_result_is_named_on_standard_error(grid: Path, tool: Too
     told = "\n".join(warnings)
     assert "broken (model=broken, seed=3) failed: error: out of luck. See: dvc queue logs broken; " in told
     assert "waiting (seed=9) is queued and not in the table" in told
-    assert "mute has no scores of task cls and is left out" in told
+    assert "mute has no scores of task cls and is omitted" in told
     assert (
-        "groups have unequal runs: no run of seed=2; seed=3 in cls (task=cls, model=large), cls (task=cls+span" in told
+        "groups have different runs: no run of seed=2; seed=3 in cls (task=cls, model=large), cls (task=cls+span"
+        in told
     )
 
 
@@ -257,7 +258,7 @@ def test_an_experiment_of_other_code_is_named(grid: Path, tool: Tool, tmp_path: 
     shutil.copytree(grid, tmp_path / "copy")
     (tmp_path / "copy/stage.py").write_text(STAGE.replace("seen / 2", "seen / 4"))
     sh("dvc exp run -n edited -S seed=5", tmp_path / "copy")
-    assert "runs are not of the same code or data: stage.py in edited" in tool(tmp_path / "copy").err
+    assert "runs have different code or data: stage.py in edited" in tool(tmp_path / "copy").err
 
 
 def test_the_command_never_imports_torch() -> None:
@@ -347,7 +348,7 @@ def test_one_system_alone_has_means_and_no_pair_to_test(tool: Tool, tmp_path: Pa
     [
         (
             ["ours=ours-*.jsonl", "few=few-*.jsonl"],
-            "ours 1 and few 1 are not of the same rows: 2 in ours 1 alone (58 of",
+            "ours 1 and few 1 have different rows: 2 only in ours 1 (58 of",
         ),
         (["ours-1.jsonl"], "'ours-1.jsonl' is not NAME=GLOB"),
         (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' stands twice"),
