@@ -34,7 +34,7 @@ class Pair:
     """Two systems on one task and split.
 
     Attributes:
-        difference: mean primary metric of the first minus that of the second.
+        difference: mean primary metric of the first system minus the mean of the second.
         interval: 95 % interval of the paired bootstrap over rows.
         test: the test over rows. mcnemar: both systems predict labels and have one run; is one of them correct more
             often? bootstrap: in all other cases; compares the primary metric, averaged over runs.

@@ -155,7 +155,7 @@ def test_cost_leaves_out_and_names_experiments_that_trained_nothing(grid: Path, 
     ended = tool(tmp_path / "copy", "--cost", "--json")
     assert ended.status == 0, ended.err
     assert [line["experiment"] for line in json.loads(ended.out)["lines"]] == ["all"]
-    assert "mute is not in the table: it trained nothing" in ended.err
+    assert "mute is not in the table: it trained no model" in ended.err
     assert "the workspace is not in the table: models/environment.json is missing; dvc repro train" in ended.err
 
 
@@ -181,10 +181,10 @@ def test_of_two_experiments_under_one_name_the_lost_one_is_named_loudly(grid: Pa
     assert sh("dvc queue status", grid).count("twice") == 2
     told = tool(grid).err
     assert (
-        "twice (model=large, seed=2) IS LOST: it ended with success, but DVC keeps one result per name; "
+        "twice (model=large, seed=2) IS LOST: it finished successfully, but DVC keeps one result for each name; "
         "queue it again: dvc exp run --queue -S model=large -S seed=2\n"
     ) in told
-    assert "RESULTS ARE MISSING: of 7 experiments that ended with success, 1 have no result" in told
+    assert "RESULTS ARE MISSING: of 7 experiments that finished successfully, 1 have no result" in told
 
 
 def test_every_format_holds_the_same_rows(grid: Path, tool: Tool) -> None:
@@ -233,9 +233,9 @@ def test_a_commit_without_experiments_is_an_error_that_says_where_they_are(
     ended = tool(tmp_path / "copy")
     assert (ended.status, ended.out) == (2, "")
     assert (
-        f"no experiments on HEAD; they belong to the commit that they were queued from, and are on: {before} (6)"
-        in (ended.err)
-    )
+        "no experiments on HEAD; an experiment belongs to the commit from which it was queued. "
+        f"Commits with experiments: {before} (6); select one with --rev"
+    ) in ended.err
     assert tool(tmp_path / "copy", "--rev", "HEAD~1").out == tool(grid).out
 
 
@@ -351,7 +351,7 @@ def test_one_system_alone_has_means_and_no_pair_to_test(tool: Tool, tmp_path: Pa
             "ours 1 and few 1 have different rows: 2 only in ours 1 (58 of",
         ),
         (["ours-1.jsonl"], "'ours-1.jsonl' is not NAME=GLOB"),
-        (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' stands twice"),
+        (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' is given twice"),
         (["a=none-*.jsonl"], "nothing matches none-*.jsonl"),
         (["a=bad.jsonl"], "bad.jsonl, line 1 is no Prediction"),
         (["a=folder"], "folder is a folder without a file of predictions"),
@@ -405,7 +405,7 @@ def test_experiments_are_tested_by_the_predictions_that_dvc_keeps_of_them(tool: 
     ended = tool(tmp_path, "--json")
     assert ended.status == 0
     assert json.loads(ended.out)["pairs"] == []
-    assert ended.err.startswith("WARNING: cls: no tests of pairs: metrics/predictions of ")
+    assert ended.err.startswith("WARNING: cls: pairs are not tested: metrics/predictions of ")
     assert ended.err.count("\n") == 1
     ended = tool(tmp_path, "--tests")
     assert (ended.status, ended.out) == (2, "")

@@ -62,10 +62,10 @@ def confusion(matrices: Mapping[str, tuple[Sequence[str], Sequence[Sequence[int]
     size = max(len(labels) for labels, _ in matrices.values())
     figure, axes = empty_figure(1.4 + 0.45 * size, columns=len(matrices))
     for ax, (split, (labels, counts)) in zip(axes, matrices.items(), strict=True):
-        whole = np.array(counts, dtype=float)
-        ax.imshow(whole / np.maximum(whole.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
-        for (row, column), number in np.ndenumerate(whole):
-            dark = number > 0.5 * whole[row].sum()
+        matrix = np.array(counts, dtype=float)
+        ax.imshow(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+        for (row, column), number in np.ndenumerate(matrix):
+            dark = number > 0.5 * matrix[row].sum()
             ax.text(column, row, f"{number:.0f}", ha="center", va="center", color="white" if dark else "black")
         ax.set_xticks(range(len(labels)), labels, rotation=30 if size > 2 else 0)
         ax.set_yticks(range(len(labels)), labels)

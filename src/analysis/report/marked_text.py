@@ -8,7 +8,7 @@ from src.core.records import Example, Prediction
 from src.tasks import TASKS
 from src.text.words import Offsets
 
-CONTEXT = 150  # characters shown on either side of what is marked in a long text
+CONTEXT = 150  # characters shown before and after the marks in a long text
 
 
 @dataclass(frozen=True)
