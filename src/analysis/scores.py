@@ -40,7 +40,7 @@ def evaluate_tasks(rows: Sequence[Prediction], bootstrap_samples: int) -> dict[s
 
 
 def by_task(rows: Sequence[Prediction]) -> dict[str, dict[str, list[Prediction]]]:
-    """Sorts rows into {task: {split: rows}}. Splits with names unknown to this project come last."""
+    """Sorts rows into {task: {split: rows}}. Splits with other names than SPLITS come last."""
     tasks: dict[str, dict[str, list[Prediction]]] = {name: {split: [] for split in SPLITS} for name in TASKS}
     for row in rows:
         tasks[row.task].setdefault(row.split, []).append(row)

@@ -107,7 +107,7 @@ def test_fewer_examples_than_width_are_warned_of(tool: Tool) -> None:
     ("systems", "words"),
     [
         (["a=none-*"], "nothing matches none-*"),
-        (["full-1.safetensors"], "is not NAME=GLOB, such as ours='runs/ours-*.safetensors'"),
+        (["full-1.safetensors"], "is not NAME=GLOB; example: ours='runs/ours-*.safetensors'"),
         (["a=weights"], "weights is no file of representations, or is cut off: its metadata lack 'about'"),
         (["a=started.safetensors"], "its training started from tiny, seed 7, and the base is tiny, seed 1; make the"),
         (["a=text"], "text is no file of representations"),
