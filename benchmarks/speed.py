@@ -4,7 +4,8 @@
 
 The model is of BERT-base's size with random weights. Useful FLOP are 6 (predict: 2) x weights behind the embeddings x
 sub-words that are no padding. The peak is that of a product of two matrices of 2048 x 768 and 768 x 3072. The stock way
-runs in a process of its own, as its users run it, and once more in this process, with the setting of waiting threads. Mode frozen is measured whole, states and 5 epochs of all sentences; the stock way has run some steps of it.
+runs in a process of its own, as its users run it, and once more in this process, with the setting of waiting threads.
+Mode frozen is measured whole, states and 5 epochs of all sentences; the stock way has run some steps of it.
 Ratios are of the best rounds; those of core seconds say more where other processes have the cores.
 """
 

@@ -65,7 +65,8 @@ def test_a_command_that_fails_ends_the_measurement_with_what_it_said(tmp_path: P
         ("gc", "import gc; gc.freeze(); print(gc.get_freeze_count() > 0)"),
         (
             "omp",
-            "import os; from src.core.command import heavy_imports\nwith heavy_imports(): print('OMP_WAIT_POLICY' in os.environ)",
+            "import os; from src.core.command import heavy_imports\n"
+            "with heavy_imports(): print('OMP_WAIT_POLICY' in os.environ)",
         ),
         (
             "dropout",

@@ -198,8 +198,8 @@ def test_a_clone_is_checked_and_pulls_the_model_that_was_pushed(
     os.chdir(clone)
     ended = command("tools.check")
     assert ended.status == 1
-    assert "models/current is not there" in ended.out
-    assert "dvc pull brings back what dvc.lock names" in ended.out
+    assert "models/current is missing" in ended.out
+    assert "dvc pull restores the outputs of dvc.lock" in ended.out
     ended = command("tools.check", "--experiment", "HEAD")
     assert (ended.status, ended.out) == (2, "")
     assert "not in Git, the cache or the remote: " in ended.err.splitlines()[-1]

@@ -1,1 +1,1 @@
-"""From predictions to numbers: scores, intervals, baselines; reads Prediction rows and never imports torch."""
+"""From predictions to numbers: scores and intervals. This package reads Prediction rows and never imports torch."""

@@ -1,4 +1,4 @@
-"""All that can be said of the predictions of one task: scores of each split and group, errors, calibration."""
+"""The full evaluation of predictions: scores of each split and group, errors, calibration."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,18 +11,18 @@ from src.tasks import TASKS
 
 
 def breakdown(rows: Sequence[Prediction], bootstrap_samples: int) -> dict[str, Any]:
-    """Scores rows of any tasks and splits.
+    """Scores rows. The rows may be of several tasks and splits.
 
     Returns:
         {task: {splits: {split: ...}, gap_absolute, gap_percent}}. In a split: `rows`, `without_gold`, `scores`,
-        `confusion` and `confusion_labels`, `errors` (`counts`, `shares` in [0, 1], and `groups`, which adds the counts
-        up), `calibration` (null without probabilities of labels), `groups` ({group: its rows and scores}).
+        `confusion` and `confusion_labels`, `errors` (`counts`, `shares` in [0, 1], and `groups`, the sums of the
+        counts), `calibration` (null without probabilities of labels), `groups` ({group: its rows and scores}).
     """
     result = {}
     for name, splits in scores.by_task(rows).items():
         scored = scores.evaluate(TASKS[name], splits, bootstrap_samples)
         result[name] = {
-            "splits": {split: _split(name, found, scored.pop(split, {})) for split, found in splits.items()},
+            "splits": {split: _split(name, members, scored.pop(split, {})) for split, members in splits.items()},
             **scored,
         }
     return result
@@ -34,7 +34,7 @@ def _split(task: str, rows: Sequence[Prediction], scored: dict[str, Any]) -> dic
         return {"rows": 0, "without_gold": len(rows)}
     confusion = {name: scored.pop(name) for name in list(scored) if name.startswith("confusion")}
     counts = error_categories.count(usable)
-    found = calibration(usable)
+    measured = calibration(usable)
     return {
         "rows": len(usable),
         "without_gold": len(rows) - len(usable),
@@ -45,7 +45,7 @@ def _split(task: str, rows: Sequence[Prediction], scored: dict[str, Any]) -> dic
             "shares": error_categories.shares(counts),
             "groups": error_categories.grouped(task, counts),
         },
-        "calibration": found and found._asdict() | {"bins": [found._asdict() for found in found.bins]},
+        "calibration": measured and measured._asdict() | {"bins": [part._asdict() for part in measured.bins]},
         "groups": {group: {"rows": n} | values for group, n, values in _groups(task, usable)},
     }
 
@@ -61,12 +61,12 @@ def _groups(task: str, rows: Sequence[Prediction]) -> Iterator[tuple[str, int, d
 
 def flat(result: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, float]]:
     """Yields every figure of a breakdown as (task, split, group, metric, value); the group of a whole split is ''."""
-    for task, found in result.items():
-        for split, values in found["splits"].items():
+    for task, scored in result.items():
+        for split, values in scored["splits"].items():
             yield from ((task, split, "", metric, value) for metric, value in _of_split(values))
             for group, figures in values.get("groups", {}).items():
                 yield from ((task, split, group, metric, value) for metric, value in figures.items())
-        yield from ((task, "", "", name, found[name]) for name in ("gap_absolute", "gap_percent") if name in found)
+        yield from ((task, "", "", name, scored[name]) for name in ("gap_absolute", "gap_percent") if name in scored)
 
 
 def _of_split(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""A breakdown as text for a terminal: scores and errors of each split side by side, then every group, worst first."""
+"""Prints a breakdown: the scores and errors of the splits side by side, then every group, worst first."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,16 +11,16 @@ Splits = Mapping[str, Mapping[str, Any]]
 
 
 def text(name: str, result: Mapping[str, Any]) -> str:
-    """Renders the tables of every task under the name of what was scored."""
-    return "\n\n".join(part for task, found in result.items() for part in _task(name, task, found))
+    """Renders the tables of every task. `name` is the name of the system."""
+    return "\n\n".join(part for task, scored in result.items() for part in _task(name, task, scored))
 
 
-def _task(name: str, task: str, found: Mapping[str, Any]) -> Iterator[str]:
-    splits = {split: values for split, values in found["splits"].items() if values["rows"]}
+def _task(name: str, task: str, scored: Mapping[str, Any]) -> Iterator[str]:
+    splits = {split: values for split, values in scored["splits"].items() if values["rows"]}
     if not splits:
-        yield f"{name}: {task}: no row has gold, so there is nothing to score"
+        yield f"{name}: {task}: nothing to score, because no row has a gold answer"
         return
-    yield f"{name}: {task}" + (f", gap {found['gap_absolute']:+.3f}" if "gap_absolute" in found else "")
+    yield f"{name}: {task}" + (f", gap {scored['gap_absolute']:+.3f}" if "gap_absolute" in scored else "")
     yield _scores(splits)
     yield categories(task, {split: values["errors"]["counts"] for split, values in splits.items()})
     if any(values["groups"] for values in splits.values()):
@@ -35,7 +35,9 @@ def _scores(splits: Splits) -> str:
 
 
 def _beyond_bins(calibration: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in calibration.items() if name not in ("ece", "bins")}  # scores have the ece
+    return {
+        name: value for name, value in calibration.items() if name not in ("ece", "bins")
+    }  # ece is among the scores
 
 
 def _number(value: Any) -> str:
@@ -43,20 +45,19 @@ def _number(value: Any) -> str:
 
 
 def categories(task: str, counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Renders the counts and shares of {split: {category: rows}}, and under them those of the groups of categories."""
-
-    tables = {split: error_categories.table(task, found) for split, found in counts.items()}
+    """Renders the counts and shares of each category in each split, then the sums of each group of categories."""
+    tables = {split: error_categories.table(task, rows) for split, rows in counts.items()}
     lines = _lines(tables, dict, lambda cell: f"{cell[0]} ({cell[1]:.1%})")
     return TEXT.table(["category", *counts], lines)
 
 
 def _lines(
-    splits: Mapping[str, Any], figures: Callable[[Any], Mapping[str, Any]], spell: Callable[[Any], str]
+    splits: Mapping[str, Any], figures: Callable[[Any], Mapping[str, Any]], format_cell: Callable[[Any], str]
 ) -> list[list[str]]:
-    """A line per figure, a column per split."""
+    """One line for each figure, one column for each split."""
     names = dict.fromkeys(name for values in splits.values() for name in figures(values))
     return [
-        [name, *(spell(figures(values)[name]) if name in figures(values) else "-" for values in splits.values())]
+        [name, *(format_cell(figures(values)[name]) if name in figures(values) else "-" for values in splits.values())]
         for name in names
     ]
 

@@ -1,4 +1,4 @@
-"""How well probabilities hold: of the rows predicted with p near .8, are four in five correct?"""
+"""Calibration: of the rows that are predicted with a probability near 0.8, are 80 % correct?"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from src.tasks.ece import ECE_BINS, ece
 
 
 class Bin(NamedTuple):
-    """The rows whose probability of the predicted label is in [low, high); the last bin holds 1 as well.
+    """The rows whose probability of the predicted label is in [low, high); the last bin includes 1.
 
     Attributes:
-        confidence: mean probability; accuracy: share of correct rows. None for a bin without rows.
+        confidence: mean probability; accuracy: share of correct rows. Both are None for a bin without rows.
     """
 
     low: float
@@ -37,10 +37,10 @@ class Calibration(NamedTuple):
 
 
 def calibration(rows: Sequence[Prediction]) -> Calibration | None:
-    """Measures the probabilities of labels; None if a row has none, or if the task has no exclusive labels.
+    """Measures calibration. Returns None if a row has no probabilities, or if the task has no exclusive labels.
 
     Args:
-        rows: of one task; all have gold.
+        rows: rows of one task; all have a gold label.
     """
     if not rows or not TASKS[rows[0].task].exclusive_labels or any(row.probabilities is None for row in rows):
         return None
@@ -48,7 +48,7 @@ def calibration(rows: Sequence[Prediction]) -> Calibration | None:
     correct = np.array([row.correct for row in rows], dtype=float)
     places = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
     bins = [_bin(place, confidence[places == place], correct[places == place]) for place in range(ECE_BINS)]
-    gaps = [abs(found.accuracy - found.confidence) for found in bins if found.rows]  # type: ignore[operator]
+    gaps = [abs(part.accuracy - part.confidence) for part in bins if part.rows]  # type: ignore[operator]
     brier = [sum((p - (label == row.gold)) ** 2 for label, p in row.probabilities.items()) for row in rows]
     return Calibration(ece(confidence, correct), max(gaps), float(np.mean(brier)), bins)
 

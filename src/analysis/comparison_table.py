@@ -1,22 +1,22 @@
-"""A comparison, and the tests between its pairs, as text; csv and json in full precision."""
+"""Renders a comparison and the tests of its pairs. csv and json have full precision; the other formats are rounded."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from src.analysis.grouping import COLUMNS, SPLITS, Comparison, Row, Statistic, spell
+from src.analysis.grouping import COLUMNS, SPLITS, Comparison, Row, Statistic, format_value
 from src.analysis.significance import Pair
 from src.analysis.tables import LATEX, MARKDOWN, TEXT, Style, as_csv
 
 LEVELS = (0.05, 0.01, 0.001)  # of significance: one, two, three stars
-TRAINED_ON = "trained on"  # the heading of the parameter `task`, beside the task that a row is about
+TRAINED_ON = "trained on"  # heading of the parameter `task`; the column `task` is the task that was scored
 PAIRS = ("task", "split", "metric", "first", "second", "difference", "95 %", "test", "p", "seeds", "t-test p", "d_z")
-NOTE = "p: corrected by Holm; * < .05, ** < .01, *** < .001; mcnemar: of being correct, bootstrap: of the metric"
+NOTE = "p: corrected by Holm; * < .05, ** < .01, *** < .001; mcnemar tests correct rows, bootstrap tests the metric"
 
 
 def render(comparison: Comparison, pairs: Sequence[Pair], style: Style) -> str:
-    """Renders both tables; one without rows is left out."""
+    """Renders both tables. A table without rows is omitted."""
     return "\n\n".join(filter(None, [means(comparison.rows, style), tests(pairs, style)]))
 
 
@@ -26,7 +26,7 @@ def means(rows: Sequence[Row], style: Style) -> str:
         return ""
     table = style.table(_headings(rows), _cells(rows, style))
     starred = style is TEXT and any(row.best for row in rows)
-    return f"{table}\n{style.note('* the best mean of its task on the same data')}" if starred else table
+    return f"{table}\n{style.note('* the best mean of this task on the same data')}" if starred else table
 
 
 def tests(pairs: Sequence[Pair], style: Style) -> str:
@@ -50,22 +50,22 @@ def tests(pairs: Sequence[Pair], style: Style) -> str:
 
 
 def marked(p: float | None) -> str:
-    """Spells a p-value, with a star for each level that it is below.
+    """Formats a p-value, with one star for each level of significance that it is below.
 
     >>> marked(0.2), marked(0.0421), marked(0.00003), marked(None)
     ('.200', '.042 *', '<.001 ***', '-')
     """
     if p is None:
         return "-"
-    spelt = "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
-    return f"{spelt} {'*' * sum(p < level for level in LEVELS)}".rstrip()
+    text = "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+    return f"{text} {'*' * sum(p < level for level in LEVELS)}".rstrip()
 
 
 def as_json(comparison: Comparison, pairs: Sequence[Pair]) -> str:
-    """Renders all that a comparison and its tests hold.
+    """Renders the full comparison and its tests.
 
     Raises:
-        ValueError: a value is NaN or infinite, which JSON has no word for.
+        ValueError: a value is NaN or infinite, which JSON cannot represent.
     """
     rows = [asdict(row) | {"best": sorted(row.best)} for row in comparison.rows]
     tested = [asdict(pair) | {"seeds": pair.seeds and pair.seeds._asdict()} for pair in pairs]
@@ -74,7 +74,7 @@ def as_json(comparison: Comparison, pairs: Sequence[Pair]) -> str:
 
 
 def _csv(comparison: Comparison, pairs: Sequence[Pair]) -> str:
-    """One table: the means, or without these the tests."""
+    """Renders one table: the means, or the tests if there are no means."""
     return as_csv(map(_record, comparison.rows) if comparison.rows else map(_tested, pairs))
 
 
@@ -96,7 +96,7 @@ def _headings(rows: Sequence[Row]) -> list[str]:
 def _cells(rows: Sequence[Row], style: Style) -> list[list[str]]:
     return [
         [
-            *map(style.escape, [row.task, *map(spell, row.settings.values()), row.metric, str(len(row.runs))]),
+            *map(style.escape, [row.task, *map(format_value, row.settings.values()), row.metric, str(len(row.runs))]),
             *(cell for split in SPLITS for cell in (_score(row, split, style), _baseline(row, split, style))),
             _score(row, "gap", style),
         ]
@@ -105,33 +105,34 @@ def _cells(rows: Sequence[Row], style: Style) -> list[list[str]]:
 
 
 def _score(row: Row, column: str, style: Style) -> str:
-    found = row.scores[column]
-    if found is None:
+    statistic = row.scores[column]
+    if statistic is None:
         return "-"
-    mean = f"{found.mean:+.3f}" if column == "gap" else f"{found.mean:.3f}"
-    rest = _rest(found, len(row.runs), style)
+    mean = f"{statistic.mean:+.3f}" if column == "gap" else f"{statistic.mean:.3f}"
+    rest = _rest(statistic, len(row.runs), style)
     return style.best(mean, rest) if column in row.best else f"{mean}{rest}"
 
 
-def _rest(found: Statistic, runs: int, style: Style) -> str:
-    sd = "" if found.sd is None else f" {style.plus_minus} {found.sd:.3f}"
-    return sd if found.runs == runs else f"{sd} (runs: {found.runs})"
+def _rest(statistic: Statistic, runs: int, style: Style) -> str:
+    sd = "" if statistic.sd is None else f" {style.plus_minus} {statistic.sd:.3f}"
+    return sd if statistic.runs == runs else f"{sd} (runs: {statistic.runs})"
 
 
 def _baseline(row: Row, split: str, style: Style) -> str:
-    found = row.baselines[split]
-    return "-" if found is None else f"{found.mean:.3f} {style.escape(found.name)}"
+    baseline = row.baselines[split]
+    return "-" if baseline is None else f"{baseline.mean:.3f} {style.escape(baseline.name)}"
 
 
 def _record(row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {"task": row.task}
     record |= {
-        TRAINED_ON.replace(" ", "_") if name == "task" else name: spell(value) for name, value in row.settings.items()
+        TRAINED_ON.replace(" ", "_") if name == "task" else name: format_value(value)
+        for name, value in row.settings.items()
     }
     record |= {"metric": row.metric, "runs": len(row.runs)}
     for column in COLUMNS:
-        found = row.scores[column]
-        record |= {f"{column}_mean": found and found.mean, f"{column}_sd": found and found.sd}
+        statistic = row.scores[column]
+        record |= {f"{column}_mean": statistic and statistic.mean, f"{column}_sd": statistic and statistic.sd}
         if column in SPLITS:
             baseline = row.baselines[column]
             record[f"{column}_baseline"] = baseline and baseline.name
@@ -142,9 +143,9 @@ def _record(row: Row) -> dict[str, Any]:
 def _tested(pair: Pair) -> dict[str, Any]:
     low, high = pair.interval
     seeds = pair.seeds._asdict() if pair.seeds else {"t": None, "p": None, "d_z": None}
-    own = {name: value for name, value in asdict(pair).items() if name not in ("interval", "seeds", "seeds_p_holm")}
+    record = {name: value for name, value in asdict(pair).items() if name not in ("interval", "seeds", "seeds_p_holm")}
     return (
-        own
+        record
         | {"low": low, "high": high}
         | {f"seeds_{name}": value for name, value in seeds.items()}
         | {"seeds_p_holm": pair.seeds_p_holm}

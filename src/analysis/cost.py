@@ -1,7 +1,8 @@
-"""What experiments cost: the seconds that their training and their search took, at a price per hour of the machine.
+"""The cost of experiments: the seconds of training and search, times the price per hour of the machine.
 
-Seconds of training are those of models/environment.json: without loading, evaluation, and what a killed run did after
-its last state. Those of a search are its trials', which share a machine with hpo.workers - 1 others.
+models/environment.json has the seconds of training. They exclude loading, evaluation, and the work of a killed run
+after its last checkpoint. The seconds of a search are the sum over its trials, divided by hpo.workers, because so many
+trials share a machine.
 """
 
 import json
@@ -21,11 +22,11 @@ from src.core.user_errors import UserError
 
 @dataclass(frozen=True)
 class Work:
-    """A training, or one round of a search: a study.
+    """One training, or one round of a search (a study).
 
     Attributes:
-        key: equal for two experiments of which one took it from DVC's cache, or went on with it.
-        per_hour: price of an hour of its machine; None: the table has none.
+        key: equal if one experiment took the work from DVC's cache or continued the study of another experiment.
+        per_hour: price of one hour of the machine; None if the table of prices has no entry.
     """
 
     key: str
@@ -39,7 +40,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one experiment took; searches: a study for each round, none where there was no search."""
+    """The work of one experiment. `searches` has one study for each round; it is empty without a search."""
 
     name: str
     device: str
@@ -52,7 +53,7 @@ class _Setup(BaseModel):
 
 
 class _Environment(BaseModel):
-    """What is asked of models/environment.json."""
+    """The required fields of models/environment.json."""
 
     device: str
     setup: _Setup
@@ -61,7 +62,7 @@ class _Environment(BaseModel):
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: an experiment, or as the last one the sum, which has no device."""
+    """A line of the table: an experiment, or the sum, which is the last line and has no device."""
 
     experiment: str
     device: str | None
@@ -78,39 +79,39 @@ def spent(
     trials: Iterable[Mapping[str, str]] = (),
     workers: int = 1,
 ) -> Spent:
-    """Reads what a run left of the time that it took.
+    """Reads the time that a run took from the files that it wrote.
 
     Args:
-        environment: models/environment.json; its machine is taken for that of the search too, which records none.
-        trials: of its search: the rows of metrics/hpo/trials.csv.
-        workers: hpo.workers, which shared the machine.
+        environment: models/environment.json. A search records no machine, so this machine counts for the search too.
+        trials: rows of metrics/hpo/trials.csv.
+        workers: hpo.workers, the number of trials that shared the machine.
 
     Raises:
-        UserError: a file lacks what the stage writes.
+        UserError: a file lacks a field that the stage writes.
     """
     try:
-        found = _Environment.model_validate(environment)
+        machine = _Environment.model_validate(environment)
     except ValidationError as error:
         raise UserError(
-            f"{name}: models/environment.json lacks device, setup.device or seconds, a number, as the stage train "
-            "writes them; run it again"
+            f"{name}: models/environment.json must have device, setup.device and seconds (a number); run the stage "
+            "train again"
         ) from error
-    per_hour = price(found.device, found.setup.device, prices.per_hour)
-    train = Work(json.dumps(environment, sort_keys=True), found.seconds, per_hour)
+    per_hour = price(machine.device, machine.setup.device, prices.per_hour)
+    train = Work(json.dumps(environment, sort_keys=True), machine.seconds, per_hour)
     studies: dict[str, float] = defaultdict(float)
     try:
         for trial in trials:
             studies[trial["study"]] += float(trial["seconds"] or 0.0) / workers
     except (KeyError, ValueError) as error:
         raise UserError(
-            f"{name}: metrics/hpo/trials.csv lacks study or seconds, a number, as the stage hpo writes them; run it "
+            f"{name}: metrics/hpo/trials.csv must have the columns study and seconds (a number); run the stage hpo "
             "again"
         ) from error
-    return Spent(name, found.device, train, [Work(study, seconds, per_hour) for study, seconds in studies.items()])
+    return Spent(name, machine.device, train, [Work(study, seconds, per_hour) for study, seconds in studies.items()])
 
 
 def price(device: str, kind: str, per_hour: Mapping[str, float]) -> float | None:
-    """Finds the price of an hour: of the longest key whose words the device's name has, else of its kind (cpu, cuda).
+    """Returns the price of one hour: of the longest key in the name of the device, else of its kind (cpu, cuda).
 
     >>> prices = {"A100": 2.0, "A100-SXM4-80GB": 3.0, "L4": 0.8, "cpu": 0.1}
     >>> [price(name, "cuda", prices) for name in ("NVIDIA A100-PCIE-40GB", "NVIDIA A100-SXM4-80GB", "NVIDIA L40S")]
@@ -118,20 +119,20 @@ def price(device: str, kind: str, per_hour: Mapping[str, float]) -> float | None
     >>> price("Intel(R) Xeon(R) Processor", "cpu", prices)
     0.1
     """
-    fitting = [key for key in per_hour if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", device, re.IGNORECASE)]
-    return per_hour.get(max(fitting, key=len, default=kind))
+    matching = [key for key in per_hour if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", device, re.IGNORECASE)]
+    return per_hour.get(max(matching, key=len, default=kind))
 
 
-def lines(found: Sequence[Spent]) -> list[Line]:
-    """Returns a line per experiment, and their sum, in which equal work counts once."""
-    each = [_line(one.name, one.device, [one.train], one.searches) for one in found]
-    searches = _once(search for one in found for search in one.searches)
-    return [*each, _line("all", None, _once(one.train for one in found), searches)]
+def lines(experiments: Sequence[Spent]) -> list[Line]:
+    """Returns one line for each experiment, then their sum. Equal work counts once in the sum."""
+    each = [_line(run.name, run.device, [run.train], run.searches) for run in experiments]
+    searches = _once(search for run in experiments for search in run.searches)
+    return [*each, _line("all", None, _once(run.train for run in experiments), searches)]
 
 
 def _once(works: Iterable[Work]) -> list[Work]:
-    known = sorted(works, key=lambda work: work.seconds)
-    return list({work.key: work for work in known}.values())  # the longest, of a search that was gone on with
+    ascending = sorted(works, key=lambda work: work.seconds)
+    return list({work.key: work for work in ascending}.values())  # a continued search counts with its longest time
 
 
 def _line(name: str, device: str | None, train: Sequence[Work], search: Sequence[Work]) -> Line:
@@ -141,8 +142,8 @@ def _line(name: str, device: str | None, train: Sequence[Work], search: Sequence
     return Line(name, device, trained, searched, trained + searched, sum(known) if len(known) == len(costs) else None)
 
 
-def render(found: Sequence[Line], prices: CostParams, style: Style) -> str:
-    """Renders the table, times as h:mm:ss, and below it what the prices are."""
+def render(table: Sequence[Line], prices: CostParams, style: Style) -> str:
+    """Renders the table, with times as h:mm:ss, and a note on the prices."""
     headings = ["experiment", "device", "training", "search", "both", f"cost, {prices.currency}"]
     cells = [
         [
@@ -151,21 +152,21 @@ def render(found: Sequence[Line], prices: CostParams, style: Style) -> str:
             *(str(timedelta(seconds=round(s))) for s in (line.train_seconds, line.search_seconds, line.seconds)),
             "-" if line.cost is None else f"{line.cost:.4f}",
         ]
-        for line in found
+        for line in table
     ]
-    note = f"prices: cost.per_hour of params.yaml, of {prices.date}; work that experiments share counts once in the sum"
+    note = f"prices: cost.per_hour of params.yaml, dated {prices.date}; shared work counts once in the sum"
     return f"{style.table(headings, cells)}\n{style.note(note)}"
 
 
-def _json(found: Sequence[Line], prices: CostParams) -> str:
-    value = {"prices": prices.model_dump(), "lines": [asdict(line) for line in found]}
+def _json(table: Sequence[Line], prices: CostParams) -> str:
+    value = {"prices": prices.model_dump(), "lines": [asdict(line) for line in table]}
     return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
 
 
 FORMATS: dict[str, Callable[[Sequence[Line], CostParams], str]] = {
-    "text": lambda found, prices: render(found, prices, TEXT),
-    "md": lambda found, prices: render(found, prices, MARKDOWN),
-    "csv": lambda found, prices: as_csv(map(asdict, found)),
-    "latex": lambda found, prices: render(found, prices, LATEX),
+    "text": lambda table, prices: render(table, prices, TEXT),
+    "md": lambda table, prices: render(table, prices, MARKDOWN),
+    "csv": lambda table, prices: as_csv(map(asdict, table)),
+    "latex": lambda table, prices: render(table, prices, LATEX),
     "json": _json,
 }

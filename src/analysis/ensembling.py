@@ -1,4 +1,4 @@
-"""Several predictions of the same rows become one: mean probabilities, or a vote."""
+"""Combines several predictions of the same rows: by mean probability, or by vote."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,14 +11,15 @@ METHODS = ("mean", "vote")
 
 
 def ensemble(files: Mapping[str, Sequence[Prediction]], method: str | None = None) -> list[Prediction]:
-    """Combines the predictions of each row, whatever the order of the files. A single file is returned as it is.
+    """Combines the predictions of each row. The order of the files does not matter. A single file is not changed.
 
     Args:
-        method: of labels; mean: the label of the highest mean probability; vote: that of most files. None: the mean
-            if all rows of all files have probabilities. Tags and answers are always voted on.
+        method: how labels are combined. mean: the label with the highest mean probability; vote: the label that most
+            files predict; None: mean if all rows of all files have probabilities, else vote. Tags and answers are
+            always combined by vote.
 
     Raises:
-        UserError: a file has other rows, or no probabilities to take the mean of.
+        UserError: the files have different rows, or the method is mean and a row has no probabilities.
     """
     aligned = align(files)
     if len(aligned) == 1:
@@ -30,6 +31,6 @@ def ensemble(files: Mapping[str, Sequence[Prediction]], method: str | None = Non
         if not TASKS[row.task].can_average(row)
     ]
     if method == "mean" and lacking:
-        raise UserError(f"{lacking[0]} has no probabilities; take --method vote")
+        raise UserError(f"{lacking[0]} has no probabilities, which the method mean needs; use --method vote")
     by_vote = method == "vote" or bool(lacking)
     return [TASKS[rows[0].task].vote(rows, by_vote) for rows in zip(*aligned.values(), strict=True)]

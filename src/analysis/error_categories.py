@@ -1,4 +1,4 @@
-"""Counts of the categories of mistakes that each task defines, their shares, and the most confident mistakes."""
+"""Categories of mistakes, as each task defines them: counts, shares, and the most confident mistakes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +9,12 @@ from src.tasks import TASKS
 
 
 def categories(rows: Sequence[Prediction]) -> list[str]:
-    """Returns the category of each row. The rows, at least one, are of one task and have gold."""
+    """Returns the category of each row. There is at least one row; all are of one task and have a gold answer."""
     return TASKS[rows[0].task].categories(rows)
 
 
 def count(rows: Sequence[Prediction]) -> dict[str, int]:
-    """Counts the rows of each category. Grouped categories are always there, in a fixed order; others if they occur."""
+    """Counts the rows of each category. Categories of a group are always listed, others if they occur."""
     task = TASKS[rows[0].task]
     counts = Counter(categories(rows))
     fixed = [task.right, *(name for names in task.category_groups.values() for name in names)]
@@ -22,7 +22,7 @@ def count(rows: Sequence[Prediction]) -> dict[str, int]:
 
 
 def grouped(task: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """Adds the categories of a task up to their groups. A category without a group stands for itself.
+    """Sums the categories of each group. A category without a group keeps its own count.
 
     >>> grouped('span', {"PERFECT": 5, "MISS": 1, "FALSE_POSITIVE": 2, "SHIFT": 0})
     {'PERFECT': 5, 'DETECTION': 3, 'POSITION': 0}
@@ -45,7 +45,7 @@ def shares(counts: Mapping[str, int]) -> dict[str, float]:
 
 
 def table(task: str, counts: Mapping[str, int]) -> dict[str, tuple[int, float]]:
-    """Returns rows and share of each category and then, under `= NAME`, of each group of categories.
+    """Returns the rows and the share of each category, then of each group of categories, named `= GROUP`.
 
     >>> table('span', {"PERFECT": 3, "MISS": 1})
     {'PERFECT': (3, 0.75), 'MISS': (1, 0.25), '= DETECTION': (1, 0.25)}
@@ -56,7 +56,7 @@ def table(task: str, counts: Mapping[str, int]) -> dict[str, tuple[int, float]]:
 
 
 def by(rows: Sequence[Prediction], key: Callable[[Prediction], Any]) -> dict[Any, dict[str, int]]:
-    """Counts the categories of the rows of each key, the keys in order. Rows whose key is None are left out."""
+    """Counts the categories for each key, in the order of the keys. Rows with the key None are skipped."""
     counts: dict[Any, Counter[str]] = defaultdict(Counter)
     for row, category in zip(rows, categories(rows), strict=True):
         if key(row) is not None:
@@ -66,7 +66,7 @@ def by(rows: Sequence[Prediction], key: Callable[[Prediction], Any]) -> dict[Any
 
 
 def most_confident(rows: Sequence[Prediction], limit: int) -> list[tuple[Prediction, str]]:
-    """Returns the mistakes with the highest confidence and their categories. Equal ones are sorted by id."""
+    """Returns the most confident mistakes and their categories. Mistakes of equal confidence are sorted by id."""
     task = TASKS[rows[0].task]
     mistakes = [(row, category) for row, category in zip(rows, categories(rows), strict=True) if category != task.right]
     return sorted(mistakes, key=lambda mistake: (-(task.confidence(mistake[0]) or 0.0), mistake[0].id))[:limit]

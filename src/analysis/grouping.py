@@ -1,6 +1,6 @@
-"""From experiments to rows of a table: groups, their means and sample standard deviations, and what is amiss with them.
+"""Groups experiments into the rows of a table: means, sample standard deviations, and warnings.
 
-Knows neither DVC nor files nor how a table is printed.
+This module does not depend on DVC, on files, or on the format of the table.
 """
 
 import json
@@ -18,20 +18,23 @@ from src.tasks import TASKS
 SPLITS = {"seen": "test", "unseen": "unseen"}
 COLUMNS = (*SPLITS, "gap")
 
-NO_DIFFERENCE = (*(f"train.{name}." for name in OBSERVING_SECTIONS), "train.trainer.report_to")
+NO_DIFFERENCE = (
+    *(f"train.{name}." for name in OBSERVING_SECTIONS),
+    "train.trainer.report_to",
+)  # these parameters do not change training
 
 Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Run:
-    """An experiment that is finished.
+    """A finished experiment.
 
     Attributes:
-        params: {dotted key: value}, as `flatten` gives it.
+        params: {dotted key: value}, as `flatten` returns it.
         scores: metrics/evaluate.json.
-        sources: {path: hash} of the code and the data that it did not make itself.
-        created: seconds since 1970; of two runs of the same, the later one counts.
+        sources: {path: hash} of the code and the data that its stages read and did not write.
+        created: seconds since 1970. Of two runs with equal parameters, the later one counts.
     """
 
     name: str
@@ -43,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Statistic:
-    """Mean and sample standard deviation (ddof 1; None for a single value) over runs."""
+    """The mean and the sample standard deviation (ddof 1; None for a single value) over runs."""
 
     mean: float
     sd: float | None
@@ -52,7 +55,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The best trivial baseline of one column, and its mean over the runs."""
+    """The trivial baseline with the highest mean over the runs in one column."""
 
     name: str
     mean: float
@@ -63,15 +66,15 @@ class Row:
     """One task of one group of runs.
 
     Attributes:
-        settings: the parameters that tell the groups apart, the same keys in the same order in all rows. `model` is
-            always there; `task` where a joint model is, whose rows are of one task each.
-        name: its model, and all else that tells it from the other rows of its task.
-        runs: names, in the order of `over`.
-        over: what was averaged over, per run: {parameter: value}.
-        scores: per column; None where no run has it.
-        baselines: per split's column.
-        best: the columns in which no other row of the same task on the same data has a higher mean. The gap is none of
-            them: a model that has learnt nothing has the smallest.
+        settings: the parameters that differ between groups. All rows have the same keys in the same order. `model` is
+            always a key. `task` is a key if there is a joint model, which has one row for each of its tasks.
+        name: the model and the other settings that differ from the other rows of the task.
+        runs: names of the runs, in the order of `over`.
+        over: {parameter: value} for each run; the mean is over these.
+        scores: {column: statistic}; None if no run has the score.
+        baselines: {column of a split: best baseline}.
+        best: the columns in which no other row of the same task on the same data has a higher mean. The column gap is
+            never included, because a model that has learnt nothing has the smallest gap.
     """
 
     task: str
@@ -87,14 +90,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows in a stable order, and what a reader of them must be told."""
+    """Rows in a stable order, and warnings for the reader."""
 
     rows: list[Row]
     warnings: list[str]
 
 
 def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turns nested parameters into one mapping with dotted keys and values that can be hashed.
+    """Converts nested parameters into one mapping with dotted keys and hashable values.
 
     >>> flatten({"model": "tiny", "train": {"epochs": 3, "betas": [0.9, 0.99], "trainer": {}}})
     {'model': 'tiny', 'train.epochs': 3, 'train.betas': (0.9, 0.99)}
@@ -117,17 +120,17 @@ def _hashable(value: Any) -> Any:
 
 
 def differing(params: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the parameters that do not have one value throughout; an absent one has the value None.
+    """Returns the parameters that do not have the same value everywhere. A missing parameter has the value None.
 
     >>> differing([{"seed": 1, "model": "tiny"}, {"seed": 2, "model": "tiny", "train.betas": (0.9, 0.99)}])
     ['seed', 'train.betas']
     """
-    names = {name: None for found in params for name in found}  # a dict, for its order
-    return [name for name in names if len({found.get(name) for found in params}) > 1]
+    names = {name: None for values in params for name in values}  # a dict keeps the order
+    return [name for name in names if len({values.get(name) for values in params}) > 1]
 
 
 def statistic(values: Sequence[float]) -> Statistic | None:
-    """Returns mean and sample standard deviation, both exactly rounded, so that the order of the values is nothing.
+    """Returns the mean and the sample standard deviation. The order of the values does not change any digit.
 
     >>> statistic([2.0, 4.0, 9.0])
     Statistic(mean=5.0, sd=3.605551275463989, runs=3)
@@ -141,16 +144,16 @@ def statistic(values: Sequence[float]) -> Statistic | None:
 
 
 def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
-    """Groups runs by every parameter that differs, but for those in `over`, and summarises each group and task.
+    """Groups runs by all parameters that differ, except those in `over`, and summarises each group and task.
 
-    What changes nothing of what is learnt parts no groups.
+    Parameters that do not change training (NO_DIFFERENCE) do not separate groups.
 
     Raises:
-        UserError: no run, or none that has scores; a parameter of `over` that no run has.
+        UserError: there are no runs, no run has scores, or no run has a parameter of `over`.
     """
     runs = sorted(runs, key=lambda run: (run.created, run.name))
     if not runs:
-        raise UserError("no experiment has ended with success, so there is nothing to compare")
+        raise UserError("nothing to compare: no experiment has finished successfully. Run one with dvc exp run")
     _check_names(runs, over)
     differ = differing([run.params for run in runs])
     settings = [name for name in differ if name not in over and not name.startswith(NO_DIFFERENCE)]
@@ -160,14 +163,14 @@ def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
 
     shown = _shown(runs, settings, over)
     rows: list[Row] = []
-    blocks: list[Key] = []  # per row: what must be equal for two rows to be measured on the same examples
+    blocks: list[Key] = []  # one for each row; rows with equal blocks have the same examples
     warnings: list[str] = []
     counted: dict[str, Run] = {}
     for key in sorted(groups, key=_order):
-        for task, able in _by_task(groups[key], warnings).items():
-            kept = _one_per_key(able, over, warnings)
-            counted |= {run.name: run for run in kept}
-            rows.append(_row(task, kept, shown, over))
+        for task, scored in _by_task(groups[key], warnings).items():
+            latest = _latest(scored, over, warnings)
+            counted |= {run.name: run for run in latest}
+            rows.append(_row(task, latest, shown, over))
             blocks.append((task, *(v for name, v in zip(settings, key, strict=True) if name.startswith("prepare."))))
     if not rows:
         raise UserError(f"no experiment has scores. {'; '.join(warnings)}")
@@ -181,7 +184,7 @@ def compare(runs: Iterable[Run], over: Sequence[str] = ("seed",)) -> Comparison:
 
 
 def data(row: Row) -> Key:
-    """What must be equal for two rows to be measured on the same examples."""
+    """Returns the parameters of the data. Rows with equal ones have the same examples."""
     return tuple((name, value) for name, value in row.settings.items() if name.startswith("prepare."))
 
 
@@ -199,36 +202,36 @@ def _shown(runs: Sequence[Run], settings: Sequence[str], over: Sequence[str]) ->
 
 
 def _by_task(runs: Sequence[Run], warnings: list[str]) -> dict[str, list[Run]]:
-    """{task: the runs that have scores of it}; a run without scores of one of its tasks is named."""
-    found: dict[str, list[Run]] = defaultdict(list)
+    """Returns {task: the runs that have scores of it}. Warns of each run without scores of one of its tasks."""
+    scored: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         for task in str(run.params.get("task")).split("+"):
             if task in TASKS and _is_scored(run.scores.get(task), TASKS[task].primary_metric):
-                found[task].append(run)
+                scored[task].append(run)
             else:
-                warnings.append(f"{run.name} has no scores of task {task or '(no row has gold)'} and is left out")
-    return found
+                warnings.append(f"{run.name} has no scores of task {task or '(no row has gold)'} and is omitted")
+    return scored
 
 
 def _is_scored(splits: Any, metric: str) -> bool:
-    found = splits.values() if isinstance(splits, Mapping) else []
-    return any(isinstance(split, Mapping) and _number(split.get(metric)) for split in found)
+    metrics = splits.values() if isinstance(splits, Mapping) else []
+    return any(isinstance(split, Mapping) and _is_number(split.get(metric)) for split in metrics)
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _one_per_key(runs: Sequence[Run], over: Sequence[str], warnings: list[str]) -> list[Run]:
-    """The last run for each value of `over`, in their order: a seed that was run twice is one observation, not two."""
-    found: dict[Key, list[Run]] = defaultdict(list)
+def _latest(runs: Sequence[Run], over: Sequence[str], warnings: list[str]) -> list[Run]:
+    """Returns the last run for each value of `over`, in order. Two runs of one seed are not two observations."""
+    by_key: dict[Key, list[Run]] = defaultdict(list)
     for run in runs:
-        found[tuple(run.params.get(name) for name in over)].append(run)
-    for same in found.values():
+        by_key[tuple(run.params.get(name) for name in over)].append(run)
+    for same in by_key.values():
         if len(same) > 1:
             names = ", ".join(run.name for run in same)
             warnings.append(f"{names} have the same parameters; only the last, {same[-1].name}, counts")
-    return [found[key][-1] for key in sorted(found, key=_order)]
+    return [by_key[key][-1] for key in sorted(by_key, key=_order)]
 
 
 def _row(task: str, runs: Sequence[Run], shown: Sequence[str], over: Sequence[str]) -> Row:
@@ -253,36 +256,36 @@ def _best_baseline(runs: Sequence[Run], task: str, column: str) -> Baseline | No
     for run in runs:
         for name, system in run.scores.get("baselines", {}).get(task, {}).items():
             systems[name].append(system)
-    means = {name: _mean(found, task, column) for name, found in sorted(systems.items())}
-    baselines = [Baseline(name, found.mean) for name, found in means.items() if found]
+    means = {name: _mean(values, task, column) for name, values in sorted(systems.items())}
+    baselines = [Baseline(name, statistic.mean) for name, statistic in means.items() if statistic]
     return max(baselines, key=lambda baseline: baseline.mean, default=None)
 
 
 def score(system: Any, task: str, column: str) -> float | None:
-    """Returns one figure of a model or baseline; None where it is missing or no finite number.
+    """Returns one figure of a model or baseline; None if it is missing or not a finite number.
 
     Args:
         system: {"test": {metric: value}, "unseen": {metric: value}, "gap_absolute": value}, as evaluate writes it.
-        column: seen or unseen: the primary metric; gap: seen - unseen.
+        column: seen, unseen (the primary metric of that split) or gap (seen - unseen).
     """
     try:
         value = system["gap_absolute"] if column == "gap" else system[SPLITS[column]][TASKS[task].primary_metric]
     except (KeyError, TypeError):
         return None
-    return float(value) if _number(value) else None
+    return float(value) if _is_number(value) else None
 
 
 def _with_best(rows: Sequence[Row], blocks: Sequence[Key]) -> list[Row]:
-    """Marks the best means; one that is alone in its block and column has nothing to be better than."""
+    """Marks the best means. A mean without a rival in its block and column is not marked."""
     means: dict[Key, list[float]] = defaultdict(list)
     for row, block in zip(rows, blocks, strict=True):
         for column in SPLITS:
-            if found := row.scores[column]:
-                means[*block, column].append(found.mean)
+            if statistic := row.scores[column]:
+                means[*block, column].append(statistic.mean)
 
     def is_best(row: Row, key: Key) -> bool:
-        found = row.scores[key[-1]]
-        return found is not None and len(means[key]) > 1 and found.mean == max(means[key])
+        statistic = row.scores[key[-1]]
+        return statistic is not None and len(means[key]) > 1 and statistic.mean == max(means[key])
 
     return [
         replace(row, best=frozenset(column for column in SPLITS if is_best(row, (*block, column))))
@@ -291,71 +294,71 @@ def _with_best(rows: Sequence[Row], blocks: Sequence[Key]) -> list[Row]:
 
 
 def _named(rows: Sequence[Row]) -> list[Row]:
-    """Names each row by its model and what differs among the rows of its task."""
+    """Names each row by its model and the settings that differ between the rows of its task."""
     named = []
     for row in rows:
-        told_by = differing([other.settings for other in rows if other.task == row.task])
-        others = {name: row.settings[name] for name in told_by if name != "model"}
-        model = [spell(row.settings["model"])] if "model" in row.settings else []  # not where it is averaged over
-        named.append(replace(row, name=", ".join([*model, *([spelled(others)] if others else [])]) or row.task))
+        names = differing([other.settings for other in rows if other.task == row.task])
+        others = {name: row.settings[name] for name in names if name != "model"}
+        model = [format_value(row.settings["model"])] if "model" in row.settings else []  # absent if in `over`
+        named.append(replace(row, name=", ".join([*model, *([format_params(others)] if others else [])]) or row.task))
     return named
 
 
 def _unequal(rows: Sequence[Row]) -> list[str]:
-    """Says which groups lack a seed that another on the same data has: their means are not over the same."""
+    """Warns of each group without a seed that another group on the same data has."""
     rivals: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
         rivals[row.task, data(row)].append(row)
     lines = []
     for group in rivals.values():
-        every = {tuple(values.values()): values for row in group for values in row.over}
-        lacking: dict[Key, list[str]] = defaultdict(list)
+        all_values = {tuple(values.values()): values for row in group for values in row.over}
+        incomplete: dict[Key, list[str]] = defaultdict(list)
         for row in group:
-            own = [tuple(values.values()) for values in row.over]
-            if missing := tuple(key for key in sorted(every, key=_order) if key not in own):
-                lacking[missing].append(f"{row.task} ({spelled(row.settings)})" if row.settings else row.task)
-        for missing, found in lacking.items():
-            absent = "; ".join(spelled(every[key]) for key in missing)
-            lines.append(f"groups have unequal runs: no run of {absent} in {', '.join(found)}")
+            present = [tuple(values.values()) for values in row.over]
+            if missing := tuple(key for key in sorted(all_values, key=_order) if key not in present):
+                incomplete[missing].append(f"{row.task} ({format_params(row.settings)})" if row.settings else row.task)
+        for missing, names in incomplete.items():
+            absent = "; ".join(format_params(all_values[key]) for key in missing)
+            lines.append(f"groups have different runs: no run of {absent} in {', '.join(names)}")
     return lines
 
 
 def _other_sources(runs: Sequence[Run]) -> list[str]:
-    """Says which code and data are not the same in all runs."""
+    """Warns of code and data that are not the same in all runs."""
     deviating: dict[Key, list[str]] = defaultdict(list)
     for path in sorted({path for run in runs for path in run.sources}):
         usual = Counter(run.sources[path] for run in runs if path in run.sources).most_common(1)[0][0]
         if others := tuple(sorted(run.name for run in runs if run.sources.get(path, usual) != usual)):
             deviating[others].append(path)
     return [
-        f"runs are not of the same code or data: {', '.join(paths)} in {', '.join(names)}"
+        f"runs have different code or data: {', '.join(paths)} in {', '.join(names)}"
         for names, paths in deviating.items()
     ]
 
 
 def _order(key: Key) -> list[tuple[int, Any]]:
-    """A sort key for values of any type: null, then numbers, then all else by its spelling."""
+    """A sort key for values of any type: null, then numbers, then all other values as text."""
     return [
-        (0, 0) if value is None else (1, value) if isinstance(value, int | float) else (2, spell(value))
+        (0, 0) if value is None else (1, value) if isinstance(value, int | float) else (2, format_value(value))
         for value in key
     ]
 
 
-def spelled(params: Mapping[str, Any]) -> str:
-    """Spells parameters as one would write them.
+def format_params(params: Mapping[str, Any]) -> str:
+    """Formats parameters as NAME=VALUE.
 
-    >>> spelled({"model": "tiny", "train.class_weights": None})
+    >>> format_params({"model": "tiny", "train.class_weights": None})
     'model=tiny, train.class_weights=null'
     """
-    return ", ".join(f"{name}={spell(value)}" for name, value in params.items())
+    return ", ".join(f"{name}={format_value(value)}" for name, value in params.items())
 
 
-def spell(value: Any) -> str:
-    """Spells a parameter's value as YAML does.
+def format_value(value: Any) -> str:
+    """Formats the value of a parameter as YAML.
 
-    >>> spell(None), spell(True), spell(3e-05), spell((1, "a"))
+    >>> format_value(None), format_value(True), format_value(3e-05), format_value((1, "a"))
     ('null', 'true', '3e-05', '[1, a]')
     """
     if isinstance(value, tuple):
-        return f"[{', '.join(spell(item) for item in value)}]"
+        return f"[{', '.join(format_value(item) for item in value)}]"
     return str(value) if isinstance(value, str) else json.dumps(value, default=str)

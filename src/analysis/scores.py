@@ -1,4 +1,4 @@
-"""Scores of one task over the splits: every metric, a bootstrap interval, the gap between seen and unseen."""
+"""Scores of a task on each split: all metrics, a bootstrap interval, the gap between seen and unseen groups."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,20 @@ from src.core.records import SPLITS, Prediction
 from src.tasks import TASKS
 from src.tasks.task import Task
 
-MOST_WEIGHTS = 10_000_000  # held at once when rows are resampled: 80 MB
-SEED = 0  # of the bootstrap: the same predictions always have the same interval
+MOST_WEIGHTS = 10_000_000  # in memory at once while rows are resampled: 80 MB
+SEED = 0  # of the bootstrap: equal predictions always have equal intervals
 
 
 def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_samples: int) -> dict[str, Any]:
-    """Scores each split, and the gap between seen and unseen; to the last digit alike, whatever the order of rows.
+    """Scores each split, and the gap between seen and unseen. The order of rows does not change any digit.
 
     Args:
-        splits: {split: its rows}; rows without gold are passed over, and so are splits without any other.
+        splits: {split: its rows}. Rows without gold are skipped. Splits in which no row has gold are skipped.
 
     Returns:
-        {split: {metric: value}}, `gap_absolute` and `gap_percent`. In a split, `<primary metric>_interval` holds both
-        ends of the 95 % interval; `confusion` has gold in its rows and predicted in its columns, in the order of
-        `confusion_labels`. (Lists, which DVC leaves out of its tables of metrics.)
+        {split: {metric: value}}, `gap_absolute` and `gap_percent`. In a split, `<primary metric>_interval` has both
+        ends of the 95 % interval. `confusion` has gold labels as rows and predicted labels as columns, in the order
+        of `confusion_labels`. These are lists, which DVC omits from its tables of metrics.
     """
     primary = f"{task.primary_metric}_interval"
     scores = {
@@ -35,38 +35,38 @@ def evaluate(task: Task, splits: Mapping[str, Sequence[Prediction]], bootstrap_s
 
 
 def evaluate_tasks(rows: Sequence[Prediction], bootstrap_samples: int) -> dict[str, Any]:
-    """Returns {task: what `evaluate` returns} of the rows of any tasks and splits."""
+    """Returns {task: the result of `evaluate`}. The rows may be of several tasks and splits."""
     return {name: evaluate(TASKS[name], splits, bootstrap_samples) for name, splits in by_task(rows).items()}
 
 
 def by_task(rows: Sequence[Prediction]) -> dict[str, dict[str, list[Prediction]]]:
-    """Sorts rows into {task: {split: rows}}, tasks and splits in our order, splits of other names behind them."""
-    found: dict[str, dict[str, list[Prediction]]] = {name: {split: [] for split in SPLITS} for name in TASKS}
+    """Sorts rows into {task: {split: rows}}. Splits with other names than SPLITS come last."""
+    tasks: dict[str, dict[str, list[Prediction]]] = {name: {split: [] for split in SPLITS} for name in TASKS}
     for row in rows:
-        found[row.task].setdefault(row.split, []).append(row)
+        tasks[row.task].setdefault(row.split, []).append(row)
     return {
         task: {split: members for split, members in splits.items() if members}
-        for task, splits in found.items()
+        for task, splits in tasks.items()
         if any(splits.values())
     }
 
 
 def points(rows: Sequence[Prediction]) -> dict[str, Any]:
-    """Scores rows of any tasks and splits, without intervals: {task: {split: {metric: value}, gap_absolute: value}}."""
-    found = {}
+    """Scores rows without intervals: {task: {split: {metric: value}, gap_absolute: value}}."""
+    result = {}
     for name, splits in by_task(with_gold(rows)).items():
         scored = {split: TASKS[name].score(members) for split, members in splits.items()}
-        found[name] = scored | gap(TASKS[name].primary_metric, scored)
-    return found
+        result[name] = scored | gap(TASKS[name].primary_metric, scored)
+    return result
 
 
 def with_gold(rows: Sequence[Prediction]) -> list[Prediction]:
-    """Returns the rows that can be scored."""
+    """Returns the rows that have gold."""
     return [row for row in rows if row.gold is not None]
 
 
 def interval(task: Task, rows: Sequence[Prediction], samples: int, seed: int = SEED) -> tuple[float, float]:
-    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows, whatever their order.
+    """Returns the 2.5 and 97.5 percentiles of the primary metric over resampled rows. Their order does not matter.
 
     Source: Efron 1979, the percentile bootstrap, over examples.
     """
@@ -78,7 +78,7 @@ def interval(task: Task, rows: Sequence[Prediction], samples: int, seed: int = S
 def resampled(task: Task, tally: np.ndarray, samples: int, seed: int = SEED) -> np.ndarray:
     """Returns the primary metric of each of `samples` draws of N rows out of N, with replacement.
 
-    Tallies of one length are drawn alike under one seed, so two systems are resampled in pairs.
+    With one seed, tallies of equal length get the same draws. This makes the bootstrap of two systems paired.
 
     Shape: tally (N, C, K), as `Task.tally` gives it, to (samples,).
     """
@@ -105,7 +105,7 @@ def confusion(task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
 
 
 def gap(primary_metric: str, scores: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Returns what is lost from seen to unseen groups; empty without both splits.
+    """Returns the difference between seen and unseen groups. The result is empty if a split is missing.
 
     Args:
         scores: {split: {metric: value}}.
@@ -121,27 +121,27 @@ def gap(primary_metric: str, scores: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def primary(rows: Sequence[Prediction]) -> float:
-    """Returns the primary metric of rows of one task, with gold."""
+    """Returns the primary metric. All rows are of one task and have gold."""
     task = TASKS[rows[0].task]
     return float(task.primary(task.tally(rows).sum(axis=0)))
 
 
 class Running:
-    """The primary metric of each task over rows that come in parts, in constant memory."""
+    """Computes the primary metric of each task in constant memory, while rows arrive in parts."""
 
     def __init__(self) -> None:
         self._counts: dict[str, np.ndarray] = {}
         self._rows: Counter[str] = Counter()
 
     def add(self, rows: Sequence[Prediction]) -> None:
-        """Counts rows in; those without gold are passed over. Rows of labels must have probabilities of all labels."""
+        """Adds rows. Rows without gold are skipped. Rows of labels must have probabilities of all labels."""
         for row in with_gold(rows):
             tally = TASKS[row.task].tally([row])[0]
             self._counts[row.task] = self._counts.get(row.task, 0) + tally
             self._rows[row.task] += 1
 
     def scores(self) -> list[tuple[str, str, float, int]]:
-        """Returns task, metric, its value, and the number of rows with gold."""
+        """Returns a tuple for each task: task, metric, value, number of rows with gold."""
         return [
             (name, TASKS[name].primary_metric, float(TASKS[name].primary(counts)), self._rows[name])
             for name, counts in self._counts.items()

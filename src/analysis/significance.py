@@ -1,4 +1,4 @@
-"""Is one system better than another? Tests over rows and over seeds, corrected for how many pairs are compared."""
+"""Is one system better than another? Tests over rows and over seeds, corrected for the number of pairs."""
 
 import math
 from collections import defaultdict
@@ -15,14 +15,14 @@ from src.analysis.scores import resampled, with_gold
 from src.core.records import Prediction
 from src.tasks import TASKS
 
-EXACT_BELOW = 25  # discordant rows; from so many on the chi-squared approximation of McNemar's test is good
+EXACT_BELOW = 25  # discordant rows; from 25 on, the chi-squared approximation of McNemar's test is good
 SAMPLES = 10_000
 
 Runs = Mapping[str, Sequence[Prediction]]  # {seed or fold: rows}
 
 
 class Seeds(NamedTuple):
-    """The paired t-test over seeds, and the effect size: Cohen's d_z, the mean difference over its sample sd."""
+    """The paired t-test over seeds, and the effect size: Cohen's d_z, the mean difference divided by its sample sd."""
 
     t: float
     p: float
@@ -34,14 +34,14 @@ class Pair:
     """Two systems on one task and split.
 
     Attributes:
-        difference: mean primary metric of the first minus that of the second.
-        interval: 95 % of the paired bootstrap over rows.
-        test: over rows; mcnemar (labels, one run each: is one of them correct more often?) or bootstrap (the primary
-            metric, its mean over runs).
-        p: of that test.
-        runs: pairs of runs that share a seed.
-        seeds: the test over these; None for fewer than two.
-        p_holm, seeds_p_holm: corrected over all pairs of the same task and split.
+        difference: mean primary metric of the first system minus the mean of the second.
+        interval: 95 % interval of the paired bootstrap over rows.
+        test: the test over rows. mcnemar: both systems predict labels and have one run; is one of them correct more
+            often? bootstrap: in all other cases; compares the primary metric, averaged over runs.
+        p: the p-value of `test`.
+        runs: number of pairs of runs with the same seed.
+        seeds: the test over these pairs; None for fewer than two.
+        p_holm, seeds_p_holm: p-values, corrected over all pairs of the same task and split.
     """
 
     task: str
@@ -60,10 +60,10 @@ class Pair:
 
 
 def pairs(systems: Mapping[str, Runs], samples: int = SAMPLES) -> list[Pair]:
-    """Compares every two systems on every task and split that both have; rows without gold are passed over.
+    """Compares every two systems on every task and split that both have. Rows without gold are skipped.
 
     Raises:
-        UserError: runs that are not of the same rows.
+        UserError: the runs have different rows.
     """
     places: dict[tuple[str, str], dict[str, dict[str, list[Prediction]]]] = defaultdict(lambda: defaultdict(dict))
     for name, runs in systems.items():
@@ -83,7 +83,7 @@ def _of_place(systems: Mapping[str, Runs], samples: int) -> list[Pair]:
 
 
 class _Run(NamedTuple):
-    """A run's rows, primary metric, and that of resampled rows."""
+    """The rows of a run, their primary metric, and the primary metrics of resampled rows."""
 
     name: str
     rows: Sequence[Prediction]
@@ -120,7 +120,7 @@ def _pair(first: str, second: str, a: Sequence[_Run], b: Sequence[_Run]) -> Pair
 
 
 def _matched(a: Sequence[_Run], b: Sequence[_Run]) -> list[tuple[_Run, _Run]]:
-    """Pairs the runs of one name (a seed, a fold); of one run each, the two, whatever their names."""
+    """Pairs the runs with equal names (seed or fold). If both systems have one run, the names do not matter."""
     if len(a) == len(b) == 1:
         return [(a[0], b[0])]
     named = {run.name: run for run in b}
@@ -128,9 +128,9 @@ def _matched(a: Sequence[_Run], b: Sequence[_Run]) -> list[tuple[_Run, _Run]]:
 
 
 def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> float:
-    """Returns the p-value of McNemar's test: is either system correct on more of the rows that the other has wrong?
+    """Returns the p-value of McNemar's test: of the rows that only one system has right, do most belong to one system?
 
-    Exact (binomial) below 25 discordant rows, else chi-squared with continuity correction.
+    The test is exact (binomial) below 25 discordant rows, else chi-squared with continuity correction.
 
     Source: McNemar 1947; statsmodels.
     """
@@ -139,16 +139,16 @@ def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> float:
     correct = [(bool(a.correct), bool(b.correct)) for a, b in zip(first, second, strict=True)]
     only_first, only_second = correct.count((True, False)), correct.count((False, True))
     if only_first == only_second:
-        return 1.0  # the correction must not turn no difference into one
+        return 1.0  # the continuity correction would report a difference
     table = [[correct.count((True, True)), only_first], [only_second, correct.count((False, False))]]
     return float(test(table, exact=only_first + only_second < EXACT_BELOW, correction=True).pvalue)
 
 
 def bootstrap(differences: np.ndarray, observed: float) -> float:
-    """Returns the two-sided p-value of a paired bootstrap: how often does chance make a difference as large?
+    """Returns the two-sided p-value of a paired bootstrap: how often is a difference this large due to chance?
 
     Args:
-        differences: of resampled rows, the same rows for both systems. Shape: (samples,).
+        differences: of the metric; each draw has the same rows for both systems. Shape: (samples,).
 
     Source: Berg-Kirkpatrick et al. 2012, An Empirical Investigation of Statistical Significance in NLP.
     """
@@ -157,7 +157,7 @@ def bootstrap(differences: np.ndarray, observed: float) -> float:
 
 
 def over_seeds(first: Sequence[float], second: Sequence[float]) -> Seeds | None:
-    """Tests paired scores, one pair per seed; None for fewer than two, and where all differences are equal.
+    """Tests paired scores, one pair for each seed. Returns None for fewer than two, or if all differences are equal.
 
     Source: Student 1908, scipy; Cohen 1988 (d_z).
 
@@ -173,16 +173,16 @@ def over_seeds(first: Sequence[float], second: Sequence[float]) -> Seeds | None:
     return Seeds(float(test.statistic), float(test.pvalue), fmean(differences) / stdev(differences))
 
 
-def _holm(found: Sequence[Pair]) -> list[Pair]:
+def _holm(tested: Sequence[Pair]) -> list[Pair]:
     """Corrects both kinds of p-values over the pairs of one task and split."""
-    by_rows = holm([pair.p for pair in found])
-    seeded = [i for i, pair in enumerate(found) if pair.seeds]
-    by_seeds = dict(zip(seeded, holm([pair.seeds.p for pair in found if pair.seeds]), strict=True))
-    return [replace(pair, p_holm=by_rows[i], seeds_p_holm=by_seeds.get(i)) for i, pair in enumerate(found)]
+    by_rows = holm([pair.p for pair in tested])
+    seeded = [i for i, pair in enumerate(tested) if pair.seeds]
+    by_seeds = dict(zip(seeded, holm([pair.seeds.p for pair in tested if pair.seeds]), strict=True))
+    return [replace(pair, p_holm=by_rows[i], seeds_p_holm=by_seeds.get(i)) for i, pair in enumerate(tested)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrects p-values for their number.
+    """Corrects p-values for the number of tests.
 
     Source: Holm 1979; statsmodels.
 

@@ -1,4 +1,4 @@
-"""Tables as text: for a terminal, for Markdown, for LaTeX; records as CSV."""
+"""Renders tables for a terminal, for Markdown and for LaTeX, and records as CSV."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
-Lines = Sequence[Sequence[str]]  # of cells, spelt as the style wants
+Lines = Sequence[Sequence[str]]  # of cells, which are already escaped for the style
 
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -22,19 +22,19 @@ _LATEX = {
 
 
 class Style(NamedTuple):
-    """How a form of table spells what goes into a cell, and how tabulate lays it out."""
+    """The format of a table: how a cell is escaped, and which layout tabulate uses."""
 
     layout: TableFormat
     escape: Callable[[str], str]
     plus_minus: str
-    best: Callable[[str, str], str]  # of a mean and what follows it
-    note: Callable[[str], str]  # a line below the table
+    best: Callable[[str, str], str]  # marks the best mean; arguments: the mean, and the text after it
+    note: Callable[[str], str]  # formats a line below the table
 
     def table(self, headings: Sequence[str], lines: Lines) -> str:
-        """Renders a table; headings as they are, cells spelt in this style already."""
+        """Renders a table. The headings are escaped here; the cells must already be escaped."""
         rows = [list(map(self.escape, headings)), *lines]
         heading, *rest = [[" ".join(cell.split()) for cell in row] for row in rows]  # a name may have a line break
-        return tabulate(  # tabulate would make a column of `headers` wider than its widest cell
+        return tabulate(  # `headers` would make a column wider than its widest cell
             [heading, SEPARATING_LINE, *rest], tablefmt=self.layout, disable_numparse=True
         )
 
@@ -49,7 +49,7 @@ def _tabular(widths: Sequence[int], alignments: Sequence[str]) -> str:
 
 _TEXT = _layout(Line("", "-", "  ", ""), DataRow("", "  ", ""))
 _MARKDOWN = _layout(Line("|", "-", "|", "|"), DataRow("|", "|", "|"), padding=1)
-_BOOKTABS = _layout(  # tabulate's own latex_booktabs escapes all cells, so that none could be bold
+_BOOKTABS = _layout(  # latex_booktabs of tabulate escapes all cells, so that no cell could be bold
     Line(r"\midrule", "", "", ""),
     DataRow("", " & ", r" \\"),
     above=_tabular,
@@ -79,7 +79,7 @@ LATEX = Style(
 
 
 def as_csv(records: Iterable[Mapping[str, Any]]) -> str:
-    """Renders comma-separated values with one heading line, in full precision; an absent value is empty."""
+    """Renders comma-separated values with one line of headings, in full precision. A missing value is empty."""
     lines = list(records)
     file = io.StringIO()
     writer = csv.DictWriter(file, list(lines[0]) if lines else [], lineterminator="\n")

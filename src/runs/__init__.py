@@ -1,1 +1,1 @@
-"""Finished runs: where results lie, DVC's experiments, systems as files of predictions, checks."""
+"""Finished runs: paths of results, experiments of DVC, systems as files of predictions, checks."""

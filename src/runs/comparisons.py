@@ -1,4 +1,4 @@
-"""Comparisons of finished runs: of DVC's experiments, or of files of predictions."""
+"""Compares finished runs: experiments of DVC, or files of predictions."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,72 +14,72 @@ from src.runs import experiments, systems
 from src.runs.paths import PREDICTIONS
 from src.tasks.prediction_file import read_predictions
 
-GAPS = {"gap_absolute", "gap_percent"}  # what scores hold beside splits
+GAPS = {"gap_absolute", "gap_percent"}  # keys of scores that are not splits
 
 
 def of_files(patterns: Sequence[str]) -> tuple[Comparison, list[Pair], dict[str, list[Prediction]]]:
-    """Compares systems that are given as NAME=GLOB.
+    """Compares systems, each as NAME=GLOB.
 
     Returns:
         Means, tests, and {run: its rows}.
     """
-    found = systems.read(patterns)
-    runs = {_spelt(name, seed): rows for name, by_seed in found.items() for seed, rows in by_seed.items()}
-    named = [_run(name, seed, rows) for name, by_seed in found.items() for seed, rows in by_seed.items()]
-    comparison = grouping.compare(named)
-    return replace(comparison, warnings=[*comparison.warnings, *_lacking(named)]), significance.pairs(found), runs
+    by_system = systems.read(patterns)
+    rows = {_run_name(name, seed): rows for name, by_seed in by_system.items() for seed, rows in by_seed.items()}
+    runs = [_run(name, seed, rows) for name, by_seed in by_system.items() for seed, rows in by_seed.items()]
+    comparison = grouping.compare(runs)
+    return replace(comparison, warnings=[*comparison.warnings, *_missing(runs)]), significance.pairs(by_system), rows
 
 
-def _lacking(runs: Sequence[Run]) -> Iterator[str]:
-    """Says which runs lack rows that others have: there they are not compared."""
+def _missing(runs: Sequence[Run]) -> Iterator[str]:
+    """Warns of runs without rows of a task and split that other runs have."""
     splits = {
-        run.name: {f"{task} {split}" for task, found in run.scores.items() for split in found.keys() - GAPS}
+        run.name: {f"{task} {split}" for task, scored in run.scores.items() for split in scored.keys() - GAPS}
         for run in runs
     }
     for place in sorted(set().union(*splits.values())):
-        if lacking := [name for name, found in splits.items() if place not in found]:
-            yield f"{', '.join(lacking)}: no rows of {place}, which others have"
+        if names := [name for name, places in splits.items() if place not in places]:
+            yield f"{', '.join(names)}: no rows of {place}, but other runs have them"
 
 
-def _spelt(name: str, seed: str) -> str:
+def _run_name(name: str, seed: str) -> str:
     return f"{name}, {seed}" if seed else name
 
 
 def _run(name: str, seed: str, rows: Sequence[Prediction]) -> Run:
-    found = scores.points(rows)
-    return Run(_spelt(name, seed), {"model": name, "task": "+".join(found), "seed": seed}, found)
+    scored = scores.points(rows)
+    return Run(_run_name(name, seed), {"model": name, "task": "+".join(scored), "seed": seed}, scored)
 
 
 def of_experiments(
-    rev: str, over: Sequence[str], chosen: Sequence[str] = ()
+    rev: str, over: Sequence[str], names: Sequence[str] = ()
 ) -> tuple[Comparison, list[Pair], dict[str, str]]:
-    """Compares the experiments of a commit; the warnings name those that have no result.
+    """Compares the experiments of a commit. The warnings name the experiments without a result.
 
     Args:
-        chosen: names; none: all that ended with success.
+        names: names of experiments. If it is empty, all experiments that finished successfully are compared.
 
     Returns:
         Means, tests, and {experiment: its commit}.
     """
-    found, baseline = experiments.experiments(rev)
-    amiss = experiments.unfinished(found, baseline)
-    finished = {experiment.run.name: experiment for experiment in found if experiment.state == "success"}
-    for name in chosen:
+    of_commit, baseline = experiments.experiments(rev)
+    unfinished = experiments.unfinished(of_commit, baseline)
+    finished = {experiment.run.name: experiment for experiment in of_commit if experiment.state == "success"}
+    for name in names:
         if name not in finished:
             raise unknown_name(f"finished experiment of {rev}", name, finished)
-    runs = [experiment.run for name, experiment in finished.items() if name in chosen or not chosen]
+    runs = [experiment.run for name, experiment in finished.items() if name in names or not names]
     try:
         comparison = grouping.compare(runs, list(dict.fromkeys(",".join(over).split(","))))
     except UserError:
-        warn(amiss)
+        warn(unfinished)
         raise
     commits = {name: experiment.commit or "" for name, experiment in finished.items()}
     pairs, untested = _tested(comparison, commits)
-    return replace(comparison, warnings=[*amiss, *comparison.warnings, *untested]), pairs, commits
+    return replace(comparison, warnings=[*unfinished, *comparison.warnings, *untested]), pairs, commits
 
 
 def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pair], list[str]]:
-    """Tests the rows of a table that are measured on the same examples; says what cannot be tested."""
+    """Tests the rows of a table that have the same examples. Returns the pairs, and warnings of failed tests."""
     rivals = defaultdict(list)
     for row in comparison.rows:
         rivals[row.task, grouping.data(row)].append(row)
@@ -96,12 +96,14 @@ def _tested(comparison: Comparison, commits: Mapping[str, str]) -> tuple[list[Pa
             pairs += significance.pairs(
                 {
                     row.name: {
-                        grouping.spelled(over): [found for found in rows[name] if found.task == task]
+                        grouping.format_params(over): [
+                            prediction for prediction in rows[name] if prediction.task == task
+                        ]
                         for name, over in zip(row.runs, row.over, strict=True)
                     }
                     for row in group
                 }
             )
         except UserError as error:
-            warnings.append(f"{task}: no tests of pairs: {error}")
+            warnings.append(f"{task}: pairs are not tested: {error}")
     return pairs, warnings

@@ -1,4 +1,4 @@
-"""What the workspace and its experiments took: read from the files that their stages wrote."""
+"""Reads the time of the workspace and of its experiments from the files that their stages wrote."""
 
 import csv
 from pathlib import Path
@@ -14,32 +14,36 @@ from src.runs.paths import ENVIRONMENT, LOCK, PARAMS, SEARCH
 
 
 def spent(rev: str | None, prices: CostParams) -> list[Spent]:
-    """Reads what the workspace took, unless a commit is named, and what each of its experiments took."""
-    found = []
+    """Reads the time of each experiment of a commit. Without a commit: of the workspace and of experiments of HEAD."""
+    measured = []
     if rev is None and Path(ENVIRONMENT).is_file():
-        found.append(_spent_in(Path(), "workspace", prices))
+        measured.append(_spent_in(Path(), "workspace", prices))
     elif rev is None:
         warn(
-            [f"the workspace is not in the table: {ENVIRONMENT} is missing; dvc repro train makes it, dvc pull gets it"]
+            [
+                f"the workspace is not in the table: {ENVIRONMENT} is missing; dvc repro train writes it, dvc pull "
+                "downloads it"
+            ]
         )
     try:
         listed, baseline = experiments.experiments(rev or "HEAD")
     except UserError as error:
-        if not found:
+        if not measured:
             raise
-        warn([f"the workspace alone: {error}"])
+        warn([f"only the workspace is in the table: {error}"])
         listed, baseline = [], {}
     warn(experiments.unfinished(listed, baseline))
-    for one in listed:
-        if one.state == "success" and one.commit:
-            with experiments.fetched(one.commit, LOCK, ENVIRONMENT, SEARCH) as folder:
+    for experiment in listed:
+        if experiment.state == "success" and experiment.commit:
+            name = experiment.run.name
+            with experiments.fetched(experiment.commit, LOCK, ENVIRONMENT, SEARCH) as folder:
                 if (folder / ENVIRONMENT).is_file():
-                    found.append(_spent_in(folder, one.run.name, prices))
+                    measured.append(_spent_in(folder, name, prices))
                 else:
-                    warn([f"{one.run.name} is not in the table: it trained nothing, and has no {ENVIRONMENT}"])
-    for device in dict.fromkeys(one.device for one in found if one.train.per_hour is None):
+                    warn([f"{name} is not in the table: it trained no model, so {ENVIRONMENT} is missing"])
+    for device in dict.fromkeys(work.device for work in measured if work.train.per_hour is None):
         warn([f"no price for {device}: add a word of its name to cost.per_hour of {PARAMS}"])
-    return found
+    return measured
 
 
 def _spent_in(folder: Path, name: str, prices: CostParams) -> Spent:

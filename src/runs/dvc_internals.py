@@ -1,13 +1,13 @@
-"""What this project needs of DVC and its public interface (dvc.api) does not have: all of it is here.
+"""All uses of DVC that its public interface (dvc.api) does not offer.
 
 - Experiments and the queue. `dvc.api.exp_show` reads the folders of running experiments. If a worker removes one at
-  that moment, it fails or (seen in DVC 3.67.1) waits for ever. It has no logs, and no baseline of a queued experiment.
-- The state of the stages in the workspace, the place of the cache, revisions by name: through Repo.
+  that moment, it fails or (seen in DVC 3.67.1) waits forever. It has no logs, and no baseline of a queued experiment.
+- The state of the stages in the workspace, the folder of the cache, and revisions by name. They come from Repo.
 - Hashes of files and folders, for comparison with dvc.lock.
 - The local configuration, which `make drive` writes.
 
-If DVC changes one of them, `compare`, `report`, `check` or `make drive` fail or show wrong rows.
-tests/runs/test_dvc_internals.py names the versions for which this was checked.
+If DVC changes one of these, `compare`, `report`, `check` or `make drive` can fail or show wrong rows.
+tests/runs/test_dvc_internals.py has the versions of DVC that were tested.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ DVC_ERRORS = (DvcException, DataIndexDirError, SCMError, OSError)
 
 
 def queued(repo: Repo) -> Iterator[tuple[str, Any]]:
-    """Yields the state and the entry of each task of the queue, in the order of a task's life."""
+    """Yields (state, entry) for each task of the queue: first queued tasks, then running, failed and finished ones."""
     queue = repo.experiments.celery_queue
     yield from (("queued", entry) for entry in queue.iter_queued())
     yield from (("running", entry) for entry in queue.iter_active())
@@ -41,13 +41,13 @@ def queued(repo: Repo) -> Iterator[tuple[str, Any]]:
 
 
 def log_of(repo: Repo, entry: Any) -> Path | None:
-    """Returns the file that the worker of a task prints to; None before the task has begun."""
+    """Returns the log of the worker of a task; None if the task has not started."""
     process = repo.experiments.celery_queue.proc.get(entry.stash_rev)
     return Path(process.stdout) if process else None
 
 
 def md5(root: Path, path: str) -> str:
-    """Returns the hash of a file or folder, as DVC computes it: without what .dvcignore of `root` leaves out."""
+    """Returns the hash of a file or folder as DVC computes it, without the files in .dvcignore of `root`."""
     cache, source = HashFileDB(MemoryFileSystem(), "memory://checks"), str((root / path).absolute())
     ignored = DvcIgnoreFilter(localfs, str(root.absolute()))
     _, _, built = build(cache, source, localfs, "md5", dry_run=True, ignore=ignored)
@@ -55,7 +55,7 @@ def md5(root: Path, path: str) -> str:
 
 
 def configuration() -> Config:
-    """Returns the configuration of the repository around this folder.
+    """Returns the configuration of the repository that contains the current folder.
 
     Raises:
         NotDvcRepoError, ConfigError: there is no repository, or its configuration is not valid.

@@ -1,4 +1,4 @@
-"""Where the parameters and the results of a run lie, relative to the root of the project. dvc.yaml says the same."""
+"""Paths of the parameters and the results of a run, relative to the root of the project. They match dvc.yaml."""
 
 PARAMS = "params.yaml"
 LOCK = "dvc.lock"

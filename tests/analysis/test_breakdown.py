@@ -281,5 +281,5 @@ def test_as_text_a_figure_that_a_split_lacks_is_a_dash() -> None:
 
 def test_as_text_what_has_no_gold_is_said_to_have_none() -> None:
     assert breakdown_table.text("a", breakdown([sure(1, None, 0.5), words(1, "B", "B")], 5)).startswith(
-        "a: cls: no row has gold, so there is nothing to score\n\na: span"
+        "a: cls: nothing to score, because no row has a gold answer\n\na: span"
     )

@@ -35,7 +35,7 @@ def test_the_tests_for_the_terminal() -> None:
         "---- ------ -------- ---------- ------- ---------- ---------------- --------- --------- ----- -------- -----",
         "cls test f1_macro ours, lr=1 o_w|50% +0.123 [-0.050, +0.312] bootstrap .025 * 3 .080 +1.44",
         "cls unseen f1_macro ours, lr=1 o_w|50% -0.500 [-0.050, +0.312] mcnemar <.001 *** 1 - -",
-        "p: corrected by Holm; * < .05, ** < .01, *** < .001; mcnemar: of being correct, bootstrap: of the metric",
+        "p: corrected by Holm; * < .05, ** < .01, *** < .001; mcnemar tests correct rows, bootstrap tests the metric",
     ]
 
 

@@ -59,15 +59,15 @@ def test_each_round_of_a_search_is_work_that_experiments_may_share() -> None:
 
 @pytest.mark.parametrize("changes", [{"seconds": "x"}, {"seconds": None}, {"setup": {}}, {"device": 3}])
 def test_an_environment_that_training_did_not_write_is_refused_by_its_name(changes: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=r"^workspace: models/environment\.json lacks"):
+    with pytest.raises(UserError, match=r"^workspace: models/environment\.json must have device"):
         cost.spent("workspace", environment(1.0) | changes, PRICES)
-    with pytest.raises(UserError, match=r"environment\.json lacks"):
+    with pytest.raises(UserError, match=r"environment\.json must have device"):
         cost.spent("workspace", {"seconds": "x"}, PRICES)
 
 
 @pytest.mark.parametrize("trial", [{"seconds": "3"}, {"study": "s"}, {"study": "s", "seconds": "x"}])
 def test_trials_that_a_search_did_not_write_are_refused_by_their_name(trial: dict[str, str]) -> None:
-    with pytest.raises(UserError, match=r"^one: metrics/hpo/trials\.csv lacks study or seconds"):
+    with pytest.raises(UserError, match=r"^one: metrics/hpo/trials\.csv must have the columns study and seconds"):
         cost.spent("one", environment(1.0), PRICES, [trial])
 
 

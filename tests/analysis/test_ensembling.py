@@ -76,7 +76,7 @@ def test_a_label_that_a_file_does_not_know_has_no_probability_there() -> None:
 
 
 def test_the_mean_of_rows_without_probabilities_is_refused_with_the_id() -> None:
-    with pytest.raises(UserError, match=r"row 7 of .* has no probabilities; take --method vote"):
+    with pytest.raises(UserError, match=r"row 7 of .* has no probabilities, .* needs; use --method vote"):
         of_one([sure(7, "Literal", 0.2), label(7, "Literal", "Literal")], "mean")
 
 
@@ -199,7 +199,7 @@ def test_rows_of_all_tasks_and_splits_are_combined_each_with_its_own() -> None:
 
 
 def test_files_of_other_rows_are_refused_with_the_ids_that_differ() -> None:
-    with pytest.raises(UserError, match=r"a and b are not of the same rows: 1 in a alone \(2 of cls test\)"):
+    with pytest.raises(UserError, match=r"a and b have different rows: 1 only in a \(2 of cls test\)"):
         ensemble({"a": [label(1, "x", "x"), label(2, "x", "x")], "b": [label(1, "x", "x")]})
 
 

@@ -134,7 +134,7 @@ def test_of_two_runs_with_the_same_parameters_the_last_counts_and_both_are_named
 def test_a_run_without_scores_is_named_and_left_out() -> None:
     comparison = compare([run("good", scores(0.9), seed=1), run("mute", {}, seed=2)])
     assert only(comparison).runs == ("good",)
-    assert comparison.warnings == ["mute has no scores of task cls and is left out"]
+    assert comparison.warnings == ["mute has no scores of task cls and is omitted"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", True])
@@ -146,7 +146,7 @@ def test_what_is_no_finite_number_is_no_score(value: Any) -> None:
 def test_runs_without_any_scores_are_an_error_that_names_them() -> None:
     with pytest.raises(UserError, match=r"no experiment has scores.*mute has no scores of task cls"):
         compare([run("mute", {})])
-    with pytest.raises(UserError, match="no experiment has ended with success"):
+    with pytest.raises(UserError, match="no experiment has finished successfully"):
         compare([])
 
 
@@ -160,16 +160,16 @@ def test_groups_of_other_seeds_are_named_with_what_they_lack() -> None:
     runs += [run(f"{model}-1", model=model, seed=1) for model in ("bert", "mbert")]
     runs += [run("roberta-4", model="roberta", seed=4)]
     assert compare(runs).warnings == [
-        "groups have unequal runs: no run of seed=2; seed=3; seed=4 in cls (model=bert), cls (model=mbert)",
-        "groups have unequal runs: no run of seed=1; seed=2; seed=3 in cls (model=roberta)",
-        "groups have unequal runs: no run of seed=4 in cls (model=tiny)",
+        "groups have different runs: no run of seed=2; seed=3; seed=4 in cls (model=bert), cls (model=mbert)",
+        "groups have different runs: no run of seed=1; seed=2; seed=3 in cls (model=roberta)",
+        "groups have different runs: no run of seed=4 in cls (model=tiny)",
     ]
 
 
 def test_runs_over_other_code_or_data_are_named() -> None:
     runs = [Run(f"r{seed}", run("", seed=seed).params, scores(0.5), {"src/tasks": "a", "data": "x"}) for seed in (1, 2)]
     runs.append(Run("r3", run("", seed=3).params, scores(0.5), {"src/tasks": "b", "data": "x"}))
-    assert compare(runs).warnings == ["runs are not of the same code or data: src/tasks in r3"]
+    assert compare(runs).warnings == ["runs have different code or data: src/tasks in r3"]
 
 
 def test_a_joint_model_gives_a_row_per_task_that_says_what_it_was_trained_on() -> None:
@@ -182,7 +182,7 @@ def test_a_joint_model_gives_a_row_per_task_that_says_what_it_was_trained_on() -
     ]
     assert [row.best for row in comparison.rows] == [frozenset(), {"seen", "unseen"}, frozenset()]
     half = compare([run("half", scores(0.8), task="cls+span")])
-    assert half.warnings == ["half has no scores of task span and is left out"]
+    assert half.warnings == ["half has no scores of task span and is omitted"]
 
 
 def test_the_best_baseline_is_chosen_per_column() -> None:
@@ -246,7 +246,7 @@ def test_the_table_for_the_terminal(comparison: Comparison) -> None:
         "----  ---------  --------  ----  ---------------  -------------  -----------------  -------------  ----------------\n"  # noqa: E501
         "cls   o_w/50%|x  f1_macro  2     0.500 ± 0.000    0.550 tfidf    0.600 (runs: 1) *  0.550 tfidf    -0.100 (runs: 1)\n"  # noqa: E501
         "cls   tiny       f1_macro  2     0.700 ± 0.141 *  0.550 tfidf    0.500 ± 0.000      0.550 tfidf    +0.200 ± 0.141\n"  # noqa: E501
-        "* the best mean of its task on the same data"
+        "* the best mean of this task on the same data"
     )
 
 

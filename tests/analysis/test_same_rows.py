@@ -39,13 +39,13 @@ def test_other_rows_are_refused_with_the_ids_that_differ_on_both_sides() -> None
     with pytest.raises(UserError) as refused:
         align({"ours": [A, B], "theirs": [A, label("3", "x", "x", split="unseen")]})
     assert str(refused.value) == (
-        "ours and theirs are not of the same rows: 1 in ours alone (2 of cls test); "
-        "1 in theirs alone (3 of cls unseen). Score both on the same data"
+        "ours and theirs have different rows: 1 only in ours (2 of cls test); "
+        "1 only in theirs (3 of cls unseen). Predict the same data with both"
     )
 
 
 def test_a_side_that_lacks_nothing_is_not_spoken_of() -> None:
-    with pytest.raises(UserError, match=r"rows: 1 in b alone \(2 of cls test\)\. Score"):
+    with pytest.raises(UserError, match=r"rows: 1 only in b \(2 of cls test\)\. Predict"):
         align({"a": [A], "b": [A, B]})
 
 
@@ -53,20 +53,22 @@ def test_of_many_ids_that_differ_five_are_named_in_order() -> None:
     rows = [label(id, "x", "x") for id in (7, 3, 1, 9, 5, 2)]
     with pytest.raises(UserError) as refused:
         align({"a": rows, "b": [A]})
-    assert "5 in a alone (2 of cls test, 3 of cls test, 5 of cls test, 7 of cls test, 9 of cls test)." in str(
+    assert "5 only in a (2 of cls test, 3 of cls test, 5 of cls test, 7 of cls test, 9 of cls test)." in str(
         refused.value
     )
-    with pytest.raises(UserError, match=r"6 in a alone \(1 of .*, 7 of cls test, \.\.\.\)"):
+    with pytest.raises(UserError, match=r"6 only in a \(1 of .*, 7 of cls test, \.\.\.\)"):
         align({"a": rows, "b": []})
 
 
 def test_the_third_system_is_checked_as_well() -> None:
-    with pytest.raises(UserError, match="a and c are not of the same rows"):
+    with pytest.raises(UserError, match="a and c have different rows"):
         align({"a": [A], "b": [A], "c": [B]})
 
 
 def test_another_gold_for_the_same_row_is_refused_with_its_id() -> None:
-    with pytest.raises(UserError, match=r"a and b have another gold for the same row: 2 of cls test$"):
+    with pytest.raises(
+        UserError, match=r"a and b have different gold for the same rows: 2 of cls test\. Predict the same"
+    ):
         align({"a": [A, B], "b": [A, replace(B, gold="y")]})
 
 

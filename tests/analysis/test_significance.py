@@ -229,9 +229,9 @@ def test_a_split_or_task_that_one_system_lacks_is_not_compared() -> None:
 
 
 def test_other_rows_are_refused_with_their_ids_and_the_runs_they_are_of() -> None:
-    with pytest.raises(UserError, match=r"a and b 2 are not of the same rows: 1 in a alone \(79 of cls test\)"):
+    with pytest.raises(UserError, match=r"a and b 2 have different rows: 1 only in a \(79 of cls test\)"):
         pairs({"a": {"": A["1"]}, "b": {"1": B["1"], "2": B["2"][:-1]}}, 50)
-    with pytest.raises(UserError, match=r"a 1 and a 2 are not of the same rows"):
+    with pytest.raises(UserError, match=r"a 1 and a 2 have different rows"):
         pairs({"a": {"1": A["1"], "2": A["2"][:-1]}, "b": {"": B["1"]}}, 50)
 
 

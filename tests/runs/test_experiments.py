@@ -44,7 +44,7 @@ def test_the_last_line_of_a_log_that_reads_like_an_error_is_the_reason(tmp_path:
         assert experiments._reason(log) == "killed by signal 9"
     log.write_text("")
     assert experiments._reason(log) == "its log is empty"
-    assert experiments._reason(tmp_path / "none") == "no log, so before its first stage"
+    assert experiments._reason(tmp_path / "none") == "there is no log, so it failed before its first stage"
 
 
 def test_what_was_lost_is_counted_even_when_git_has_forgotten_what_was_queued() -> None:

@@ -36,7 +36,7 @@ def test_json_says_the_same(model: Path, tool: Tool) -> None:
     assert list(found["checks"]) == list(CHECKS)
     assert found["checks"]["model"]["figures"]["tasks"] == ["span"]
     assert found["checks"]["reload"] == {
-        "status": "not_applicable", "message": "a model alone", "figures": {}, "thresholds": {}
+        "status": "not_applicable", "message": "only a model is checked", "figures": {}, "thresholds": {}
     }  # fmt: skip
 
 
@@ -54,11 +54,11 @@ def test_a_folder_that_is_no_project_or_inside_of_one_is_told_in_one_line(tmp_pa
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert ended.err.startswith("error: DVC cannot find the project: you are not inside of a DVC repository")
     sh("git init -q && dvc init -q && git commit -qm 'Nothing' && mkdir inside", tmp_path)
-    assert "dvc.lock is not there, so no stage has run: dvc repro" in tool("check").out
+    assert "dvc.lock is missing, so no stage has run; run dvc repro" in tool("check").out
     os.chdir(tmp_path / "inside")
     ended = tool("check")
     assert (ended.status, ended.out) == (2, "")
-    assert ended.err == f"error: this is a folder inside of the project; run the command in {tmp_path}\n"
+    assert ended.err == f"error: the current folder is not the root of the project; run the command in {tmp_path}\n"
 
 
 def test_an_experiment_whose_outputs_are_lost_is_told_by_their_name_and_how_to_get_them(

@@ -120,7 +120,7 @@ def test_the_table_has_a_row_per_group_and_task_and_never_the_commit_itself(grid
         "cls cls tiny f1_macro 3 0.520 ± 0.010 0.750 tfidf 0.260 ± 0.005 0.500 majority +0.260 ± 0.005",
         "cls cls+span large f1_macro 1 0.560 0.750 tfidf 0.280 0.500 majority +0.280",
         "span cls+span large span_f1 1 0.560 0.750 tfidf 0.280 0.500 majority +0.280",
-        "* the best mean of its task on the same data",
+        "* the best mean of this task on the same data",
     ]
 
 
@@ -130,9 +130,10 @@ def test_all_that_has_no_result_is_named_on_standard_error(grid: Path, tool: Too
     told = "\n".join(warnings)
     assert "broken (model=broken, seed=3) failed: error: out of luck. See: dvc queue logs broken; " in told
     assert "waiting (seed=9) is queued and not in the table" in told
-    assert "mute has no scores of task cls and is left out" in told
+    assert "mute has no scores of task cls and is omitted" in told
     assert (
-        "groups have unequal runs: no run of seed=2; seed=3 in cls (task=cls, model=large), cls (task=cls+span" in told
+        "groups have different runs: no run of seed=2; seed=3 in cls (task=cls, model=large), cls (task=cls+span"
+        in told
     )
 
 
@@ -154,7 +155,7 @@ def test_cost_leaves_out_and_names_experiments_that_trained_nothing(grid: Path, 
     ended = tool(tmp_path / "copy", "--cost", "--json")
     assert ended.status == 0, ended.err
     assert [line["experiment"] for line in json.loads(ended.out)["lines"]] == ["all"]
-    assert "mute is not in the table: it trained nothing" in ended.err
+    assert "mute is not in the table: it trained no model" in ended.err
     assert "the workspace is not in the table: models/environment.json is missing; dvc repro train" in ended.err
 
 
@@ -180,10 +181,10 @@ def test_of_two_experiments_under_one_name_the_lost_one_is_named_loudly(grid: Pa
     assert sh("dvc queue status", grid).count("twice") == 2
     told = tool(grid).err
     assert (
-        "twice (model=large, seed=2) IS LOST: it ended with success, but DVC keeps one result per name; "
+        "twice (model=large, seed=2) IS LOST: it finished successfully, but DVC keeps one result for each name; "
         "queue it again: dvc exp run --queue -S model=large -S seed=2\n"
     ) in told
-    assert "RESULTS ARE MISSING: of 7 experiments that ended with success, 1 have no result" in told
+    assert "RESULTS ARE MISSING: of 7 experiments that finished successfully, 1 have no result" in told
 
 
 def test_every_format_holds_the_same_rows(grid: Path, tool: Tool) -> None:
@@ -232,9 +233,9 @@ def test_a_commit_without_experiments_is_an_error_that_says_where_they_are(
     ended = tool(tmp_path / "copy")
     assert (ended.status, ended.out) == (2, "")
     assert (
-        f"no experiments on HEAD; they belong to the commit that they were queued from, and are on: {before} (6)"
-        in (ended.err)
-    )
+        "no experiments on HEAD; an experiment belongs to the commit from which it was queued. "
+        f"Commits with experiments: {before} (6); select one with --rev"
+    ) in ended.err
     assert tool(tmp_path / "copy", "--rev", "HEAD~1").out == tool(grid).out
 
 
@@ -257,7 +258,7 @@ def test_an_experiment_of_other_code_is_named(grid: Path, tool: Tool, tmp_path: 
     shutil.copytree(grid, tmp_path / "copy")
     (tmp_path / "copy/stage.py").write_text(STAGE.replace("seen / 2", "seen / 4"))
     sh("dvc exp run -n edited -S seed=5", tmp_path / "copy")
-    assert "runs are not of the same code or data: stage.py in edited" in tool(tmp_path / "copy").err
+    assert "runs have different code or data: stage.py in edited" in tool(tmp_path / "copy").err
 
 
 def test_the_command_never_imports_torch() -> None:
@@ -347,10 +348,10 @@ def test_one_system_alone_has_means_and_no_pair_to_test(tool: Tool, tmp_path: Pa
     [
         (
             ["ours=ours-*.jsonl", "few=few-*.jsonl"],
-            "ours 1 and few 1 are not of the same rows: 2 in ours 1 alone (58 of",
+            "ours 1 and few 1 have different rows: 2 only in ours 1 (58 of",
         ),
         (["ours-1.jsonl"], "'ours-1.jsonl' is not NAME=GLOB"),
-        (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' stands twice"),
+        (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' is given twice"),
         (["a=none-*.jsonl"], "nothing matches none-*.jsonl"),
         (["a=bad.jsonl"], "bad.jsonl, line 1 is not a valid Prediction"),
         (["a=folder"], "folder is a folder without a file of predictions"),
@@ -404,7 +405,7 @@ def test_experiments_are_tested_by_the_predictions_that_dvc_keeps_of_them(tool: 
     ended = tool(tmp_path, "--json")
     assert ended.status == 0
     assert json.loads(ended.out)["pairs"] == []
-    assert ended.err.startswith("WARNING: cls: no tests of pairs: metrics/predictions of ")
+    assert ended.err.startswith("WARNING: cls: pairs are not tested: metrics/predictions of ")
     assert ended.err.count("\n") == 1
     ended = tool(tmp_path, "--tests")
     assert (ended.status, ended.out) == (2, "")

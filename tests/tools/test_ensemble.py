@@ -90,13 +90,13 @@ A = [label("1", "a", "a"), label("2", "a", "b")]
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        ([A[0]], [], "b.jsonl are not of the same rows: 1 in "),
+        ([A[0]], [], "b.jsonl have different rows: 1 in "),
         (
             [A[0], replace(A[1], gold="b", correct=True)],
             [],
-            "b.jsonl have another gold for the same row: 2 of cls test",
+            "b.jsonl have different gold for the same rows: 2 of cls test",
         ),
-        (A, ["--method", "mean"], "a.jsonl has no probabilities; take --method vote"),
+        (A, ["--method", "mean"], "a.jsonl has no probabilities, which the method mean needs; use --method vote"),
         (None, [], "b.jsonl, line 1 is not a valid Prediction: "),
     ],
 )

@@ -1,4 +1,4 @@
-"""A report: one HTML page with the figures and tables of a paper, made of predictions and what DVC keeps beside them.
+"""Renders a report: one HTML page with the figures and tables of a paper, from predictions and from DVC's files.
 
-The page needs no network and no script; its figures are SVG in the page itself.
+The page needs no network and no script. Its figures are SVG elements in the page.
 """

@@ -1,4 +1,4 @@
-"""What a report shows: for each task the tables, the figures, and the mistakes, gathered from the runs."""
+"""Collects the contents of a report from the runs: the tables, the figures and the mistakes of each task."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from src.analysis import error_categories, scores
 from src.analysis.calibration import calibration
-from src.analysis.grouping import COLUMNS, SPLITS, Comparison, Row, data, score, spelled
+from src.analysis.grouping import COLUMNS, SPLITS, Comparison, Row, data, format_params, score
 from src.analysis.report import figures
 from src.analysis.report.marked_text import Mistake, mistake
 from src.analysis.significance import Pair
@@ -25,11 +25,11 @@ Rows = list[Prediction]
 
 @dataclass(frozen=True)
 class Material:
-    """What there is of one run; all but the rows may be absent.
+    """The data of one run. All attributes except `rows` may be empty.
 
     Attributes:
         rows: its predictions.
-        examples: {id: what was predicted}.
+        examples: {id: the example that was predicted}.
         history: {train/loss, validation/loss, validation/primary: (step, value)}.
         scores: metrics/evaluate.json; environment: models/environment.json; health: metrics/health.json;
             data: metrics/data.json.
@@ -48,14 +48,14 @@ class Material:
 
 @dataclass(frozen=True)
 class Section:
-    """All that is said of one task.
+    """The part of the report on one task.
 
     Attributes:
-        rows: of the comparison.
+        rows: rows of the comparison.
         baselines: {baseline: {seen, unseen, gap: mean over runs}}.
-        errors: {split: {system: {category of error: rows, and share of all}}}, over all runs.
+        errors: {split: {system: {category of error: (rows, share of all rows)}}}, over all runs.
         figures: {name: (caption, figure)}.
-        mistakes: {(system, split): the most confident ones of its first run}.
+        mistakes: {(system, split): the most confident mistakes of the first run}.
     """
 
     task: str
@@ -70,34 +70,34 @@ class Section:
 
 @dataclass(frozen=True)
 class System:
-    """The runs of one row of the comparison, and for each run its rows of the task: {split: rows}."""
+    """The runs of one row of the comparison. `splits` has {split: rows of the task} for each run."""
 
     row: Row
     materials: list[Material]
     splits: list[dict[str, Rows]]
 
     def pooled(self, split: str) -> Rows:
-        return [row for found in self.splits for row in found.get(split, [])]
+        return [row for run in self.splits for row in run.get(split, [])]
 
     def runs(self) -> Iterator[tuple[str, Material]]:
-        """Each run under the name of what tells it from the others."""
+        """Yields each run with a name that distinguishes it from the other runs."""
         for over, material in zip(self.row.over, self.materials, strict=True):
-            yield ", ".join([self.row.name, *([spelled(over)] if len(self.materials) > 1 else [])]), material
+            yield ", ".join([self.row.name, *([format_params(over)] if len(self.materials) > 1 else [])]), material
 
 
 Systems = Mapping[str, System]
 
 
 def sections(comparison: Comparison, pairs: Sequence[Pair], materials: Mapping[str, Material]) -> list[Section]:
-    """Gathers a section per task of a comparison.
+    """Builds one section for each task of a comparison.
 
     Args:
-        materials: {name of a run: what there is of it}.
+        materials: {name of a run: its data}.
     """
-    found: dict[str, dict[str, System]] = defaultdict(dict)
+    by_task: dict[str, dict[str, System]] = defaultdict(dict)
     for row in comparison.rows:
-        found[row.task][row.name] = _system(row, [materials[name] for name in row.runs])
-    return [_section(task, systems, [pair for pair in pairs if pair.task == task]) for task, systems in found.items()]
+        by_task[row.task][row.name] = _system(row, [materials[name] for name in row.runs])
+    return [_section(task, systems, [pair for pair in pairs if pair.task == task]) for task, systems in by_task.items()]
 
 
 def _system(row: Row, materials: list[Material]) -> System:
@@ -106,7 +106,7 @@ def _system(row: Row, materials: list[Material]) -> System:
 
 def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
     baselines = _baselines(task, list(systems.values()))
-    splits = list(dict.fromkeys(split for system in systems.values() for found in system.splits for split in found))
+    splits = list(dict.fromkeys(split for system in systems.values() for run in system.splits for split in run))
     categories = {
         split: {
             name: error_categories.count(rows) for name, system in systems.items() if (rows := system.pooled(split))
@@ -120,34 +120,34 @@ def _section(task: str, systems: Systems, pairs: list[Pair]) -> Section:
         pairs=pairs,
         baselines=baselines,
         errors={
-            split: {name: error_categories.table(task, counts) for name, counts in found.items()}
-            for split, found in categories.items()
+            split: {name: error_categories.table(task, counts) for name, counts in by_system.items()}
+            for split, by_system in categories.items()
         },
         figures={
             f"{task}_{name}": (caption, figure)
             for name, caption, figure in _figures(task, systems, splits, baselines, categories)
         },
         mistakes={
-            (name, split): [mistake(row, category, system.materials[0].examples.get(row.id)) for row, category in found]
+            (name, split): [mistake(row, label, system.materials[0].examples.get(row.id)) for row, label in wrong]
             for name, system in systems.items()
             for split, rows in system.splits[0].items()
-            if (found := error_categories.most_confident(rows, MISTAKES))
+            if (wrong := error_categories.most_confident(rows, MISTAKES))
         },
     )
 
 
 def _baselines(task: str, systems: Sequence[System]) -> dict[str, dict[str, float]]:
-    """Means over the runs on the same data; where there are several data, the names say which."""
+    """Returns means over the runs on the same data. With several data sets, the names include their parameters."""
     several = len({data(system.row) for system in systems}) > 1
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for system in systems:
-        place = f", {spelled(dict(data(system.row)))}" if several else ""
+        place = f", {format_params(dict(data(system.row)))}" if several else ""
         for material in system.materials:
             for name, scored in material.scores.get("baselines", {}).get(task, {}).items():
                 for column in COLUMNS:
                     if (value := score(scored, task, column)) is not None:
                         values[f"{name}{place}"][column].append(value)
-    return {name: {column: fmean(found) for column, found in columns.items()} for name, columns in values.items()}
+    return {name: {column: fmean(figures) for column, figures in columns.items()} for name, columns in values.items()}
 
 
 def _figures(
@@ -157,23 +157,27 @@ def _figures(
     baselines: Mapping[str, Mapping[str, float]],
     categories: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> Iterator[tuple[str, str, Figure]]:
-    """Yields name, caption and figure; none that would be empty."""
+    """Yields name, caption and figure. Empty figures are omitted."""
     metric = TASKS[task].primary_metric
     means = {name: {column: system.row.scores[column] for column in SPLITS} for name, system in systems.items()}
-    if any(found for columns in means.values() for found in columns.values()):
-        caption = "Seen beside unseen groups; bars: mean and one standard deviation over runs"
+    if any(mean for columns in means.values() for mean in columns.values()):
+        caption = "Seen and unseen groups; bars: mean over runs, error bars: one standard deviation"
         yield "generalisation", caption, figures.generalisation(means, baselines, metric)
     if any(len(system.materials) > 1 for system in systems.values()):
-        yield "seeds", "Every run: how much of a difference is the seed?", figures.seeds(_per_run(systems), metric)
+        yield "seeds", "All runs: how much does the seed change the score?", figures.seeds(_per_run(systems), metric)
     histories = {run: m.history for system in systems.values() for run, m in system.runs() if m.history}
     if histories:
-        yield "learning_curves", "Training, per run", figures.learning_curves(histories)
+        yield "learning_curves", "Training, for each run", figures.learning_curves(histories)
     for name, system in systems.items():
         matrices = {split: _confusion(task, rows) for split in splits if (rows := system.pooled(split))}
-        yield f"confusion_{_file(name)}", f"Confusion of {name}, all runs added up", figures.confusion(matrices)
+        yield (
+            f"confusion_{_file(name)}",
+            f"Confusion matrix of {name}, summed over all runs",
+            figures.confusion(matrices),
+        )
     for split in splits:
         shares = {name: error_categories.shares(counts) for name, counts in categories[split].items()}
-        wrong = {name: {c: s for c, s in found.items() if c != TASKS[task].right} for name, found in shares.items()}
+        wrong = {name: {c: s for c, s in parts.items() if c != TASKS[task].right} for name, parts in shares.items()}
         yield f"errors_{_file(split)}", f"Categories of errors, {split}", figures.categories(wrong)
         groups = {name: by_group for name, system in systems.items() if (by_group := _groups(task, system, split))}
         if groups:
@@ -190,7 +194,7 @@ def _figures(
 def _per_run(systems: Systems) -> dict[str, dict[str, list[float]]]:
     return {
         name: {
-            column: [scores.primary(rows) for found in system.splits if (rows := found.get(split))]
+            column: [scores.primary(rows) for run in system.splits if (rows := run.get(split))]
             for column, split in SPLITS.items()
         }
         for name, system in systems.items()
@@ -198,18 +202,18 @@ def _per_run(systems: Systems) -> dict[str, dict[str, list[float]]]:
 
 
 def _confusion(task: str, rows: Rows) -> tuple[list[str], list[list[int]]]:
-    found = scores.confusion(TASKS[task], rows)
-    return found["confusion_labels"], found["confusion"]
+    matrix = scores.confusion(TASKS[task], rows)
+    return matrix["confusion_labels"], matrix["confusion"]
 
 
 def _groups(task: str, system: System, split: str) -> dict[str, float]:
-    runs = [scores.by_group(TASKS[task], found[split]) for found in system.splits if split in found]
+    runs = [scores.by_group(TASKS[task], run[split]) for run in system.splits if split in run]
     return {
-        group: fmean(found[group] for found in runs if group in found)
-        for group in dict.fromkeys(g for r in runs for g in r)
+        group: fmean(run[group] for run in runs if group in run)
+        for group in dict.fromkeys(group for run in runs for group in run)
     }
 
 
 def _file(name: str) -> str:
-    """A name that is good for a file, and no other name's: what is put in the place of characters says which."""
+    """Returns a safe and unique name of a file: each unsafe character is replaced by its code."""
     return re.sub(r"[^\w-]", lambda match: f"_{ord(match[0]):x}_", name)

@@ -1,7 +1,7 @@
-"""The figures of a report, one function each: plain numbers in, a matplotlib Figure out.
+"""The figures of a report. Each function takes plain numbers and returns a matplotlib Figure.
 
-Text is text in SVG, so that a browser sets Hebrew from right to left and a reader can search it; PDF and PNG are set by
-matplotlib itself, which does the same.
+SVG keeps text as text, so that a browser sets Hebrew from right to left and a reader can search it. For PDF and PNG,
+matplotlib itself sets text from right to left.
 """
 
 import io
@@ -30,12 +30,12 @@ FORMS: dict[str, dict[str, Any]] = {"pdf": {"metadata": {"CreationDate": None}},
 
 
 def style() -> AbstractContextManager[None]:
-    """Sets matplotlib's parameters to those of a report; to be drawn and written in."""
+    """Returns the context in which figures are drawn and written: matplotlib with the style of a report."""
     return mpl.style.context(Path(__file__).with_name("figures.mplstyle"))
 
 
 def learning_curves(histories: Mapping[str, Mapping[str, Points]]) -> Figure:
-    """Draws the loss of training and validation, and the score that the epoch is chosen by, over optimizer steps.
+    """Draws the losses of training and validation, and the score that selects the epoch, over optimizer steps.
 
     Args:
         histories: {run: {train/loss, validation/loss, validation/primary: (step, value)}}.
@@ -58,14 +58,14 @@ def _xy(points: Points) -> tuple[list[float], list[float]]:
 
 
 def confusion(matrices: Mapping[str, tuple[Sequence[str], Sequence[Sequence[int]]]]) -> Figure:
-    """Draws a matrix of counts per split, gold in rows, predicted in columns; the shade is the share of the row."""
+    """Draws a confusion matrix for each split: rows are gold, columns predicted. The shade is the share of the row."""
     size = max(len(labels) for labels, _ in matrices.values())
     figure, axes = empty_figure(1.4 + 0.45 * size, columns=len(matrices))
     for ax, (split, (labels, counts)) in zip(axes, matrices.items(), strict=True):
-        whole = np.array(counts, dtype=float)
-        ax.imshow(whole / np.maximum(whole.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
-        for (row, column), number in np.ndenumerate(whole):
-            dark = number > 0.5 * whole[row].sum()
+        matrix = np.array(counts, dtype=float)
+        ax.imshow(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+        for (row, column), number in np.ndenumerate(matrix):
+            dark = number > 0.5 * matrix[row].sum()
             ax.text(column, row, f"{number:.0f}", ha="center", va="center", color="white" if dark else "black")
         ax.set_xticks(range(len(labels)), labels, rotation=30 if size > 2 else 0)
         ax.set_yticks(range(len(labels)), labels)
@@ -74,9 +74,9 @@ def confusion(matrices: Mapping[str, tuple[Sequence[str], Sequence[Sequence[int]
 
 
 def heatmap(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
-    """Draws the score of each group (a row) and system (a column), the lowest mean on top; of many, the lowest."""
+    """Draws the score of each group (row) and system (column): at most MOST_GROUPS groups, the lowest mean first."""
     systems = list(scores)
-    groups = sorted({group for found in scores.values() for group in found})
+    groups = sorted({group for by_group in scores.values() for group in by_group})
     values = np.array([[scores[system].get(group, np.nan) for system in systems] for group in groups])
     order = np.argsort(np.nanmean(values, axis=1), kind="stable")[:MOST_GROUPS]
     figure, (ax,) = empty_figure(1.2 + 0.22 * len(order))
@@ -93,13 +93,13 @@ def heatmap(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
 
 
 def categories(shares: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Draws what share of the rows of each system is of which category of error; what is right is left out."""
-    names = dict.fromkeys(name for found in shares.values() for name in found)
+    """Draws the share of each category of error in the rows of each system, without the correct rows."""
+    names = dict.fromkeys(name for parts in shares.values() for name in parts)
     figure, (ax,) = empty_figure(1.4 + 0.4 * len(shares))
     left = np.zeros(len(shares))
     colours = mpl.colormaps["tab20"]
     for number, name in enumerate(names):
-        widths = np.array([found.get(name, 0.0) * 100 for found in shares.values()])
+        widths = np.array([parts.get(name, 0.0) * 100 for parts in shares.values()])
         if widths.any():
             ax.barh(list(map(_short, shares)), widths, left=left, label=name, color=colours(number % 20))
             left += widths
@@ -113,7 +113,7 @@ def categories(shares: Mapping[str, Mapping[str, float]]) -> Figure:
 def generalisation(
     systems: Mapping[str, Mapping[str, Statistic | None]], baselines: Mapping[str, Mapping[str, float]], metric: str
 ) -> Figure:
-    """Draws the score on seen beside that on unseen groups, with one standard deviation; baselines are lines.
+    """Draws the scores on seen and unseen groups as bars, with one standard deviation; baselines are lines.
 
     Args:
         systems: {system: {seen, unseen}}; baselines: {baseline: {seen, unseen}}.
@@ -121,9 +121,9 @@ def generalisation(
     figure, (ax,) = empty_figure(3.0)
     places = np.arange(len(systems))
     for number, column in enumerate(("seen", "unseen")):
-        found = [system.get(column) for system in systems.values()]
-        heights = [statistic.mean if statistic else 0.0 for statistic in found]
-        errors = [(statistic.sd or 0.0) if statistic else 0.0 for statistic in found]
+        statistics = [system.get(column) for system in systems.values()]
+        heights = [statistic.mean if statistic else 0.0 for statistic in statistics]
+        errors = [(statistic.sd or 0.0) if statistic else 0.0 for statistic in statistics]
         ax.bar(places + (number - 0.5) * 0.38, heights, 0.36, yerr=errors, capsize=3, label=column)
     for number, (name, values) in enumerate(baselines.items()):
         for column, line in (("seen", "--"), ("unseen", ":")):
@@ -137,15 +137,15 @@ def generalisation(
 
 
 def seeds(values: Mapping[str, Mapping[str, Sequence[float]]], metric: str) -> Figure:
-    """Draws every run of every system as a dot: how much of a difference do seeds make?
+    """Draws every run of every system as a dot, which shows the effect of the seed.
 
     Args:
-        values: {system: {seen, unseen: a score per run}}.
+        values: {system: {seen, unseen: scores of the runs}}.
     """
     figure, (ax,) = empty_figure(1.4 + 0.45 * len(values))
     for number, column in enumerate(("seen", "unseen")):
-        for place, found in enumerate(values.values()):
-            scores = found.get(column, [])
+        for place, columns in enumerate(values.values()):
+            scores = columns.get(column, [])
             height = place + (number - 0.5) * 0.3
             ax.plot(scores, [height] * len(scores), "o", color=f"C{number}", alpha=0.7, label="" if place else column)
     ax.set_yticks(range(len(values)), map(_short, values))
@@ -156,12 +156,12 @@ def seeds(values: Mapping[str, Mapping[str, Sequence[float]]], metric: str) -> F
 
 
 def calibration(systems: Mapping[str, Sequence[Bin]]) -> Figure:
-    """Draws how many rows are correct at each probability; on the diagonal a probability means what it says."""
+    """Draws the share of correct rows at each probability. On the diagonal, share and probability are equal."""
     figure, (ax,) = empty_figure(3.4)
     ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
     for system, bins in systems.items():
         ax.plot(*_xy([(b.confidence or 0.0, b.accuracy or 0.0) for b in bins if b.rows]), marker="o", label=system)
-    ax.set(xlabel="probability of the predicted label", ylabel="share that is correct", xlim=(0, 1), ylim=(0, 1.02))
+    ax.set(xlabel="probability of the predicted label", ylabel="share of correct rows", xlim=(0, 1), ylim=(0, 1.02))
     legend(figure, ax)
     return figure
 
@@ -172,7 +172,7 @@ def empty_figure(height: float, columns: int = 1) -> tuple[Figure, Sequence[Axes
 
 
 def _name(ax: Axes, places: Sequence[float] | np.ndarray, names: Sequence[str]) -> None:
-    """Names places on the x axis, askew where the names would touch."""
+    """Names places on the x axis. Long names are rotated so that they do not overlap."""
     names = list(map(_short, names))
     if sum(map(len, names)) > 45:
         ax.set_xticks(places, names, rotation=25, ha="right", rotation_mode="anchor")
@@ -185,17 +185,17 @@ def _short(name: str) -> str:
 
 
 def legend(figure: Figure, ax: Axes) -> None:
-    """Puts the legend below, in a figure that is so much the higher."""
+    """Puts the legend below the axes and increases the height of the figure for it."""
     handles, labels = ax.get_legend_handles_labels()
     figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(labels) / 3))
     figure.legend(handles, map(_short, labels), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
 
 
 def svg(figure: Figure, name: str) -> str:
-    """Renders a figure as an <svg> element; the same figure always gives the same text.
+    """Renders a figure as an <svg> element. Equal figures give equal text.
 
     Args:
-        name: makes the ids in it its own.
+        name: makes the ids in the element unique on the page.
     """
     file = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -205,7 +205,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def write(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
-    """Writes every figure as PDF, and as PNG with 200 dots per inch; returns what was written."""
+    """Writes every figure as PDF and as PNG (200 dots per inch). Returns the paths."""
     written = []
     for name, figure in figures.items():
         for form, options in FORMS.items():

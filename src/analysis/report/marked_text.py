@@ -1,4 +1,4 @@
-"""A wrong prediction as a reader sees it: its sentence, with what is gold and what is predicted marked in it."""
+"""Prepares a wrong prediction for a reader: marks the gold and the predicted parts in the sentence."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from src.core.records import Example, Prediction
 from src.tasks import TASKS
 from src.text.words import Offsets
 
-CONTEXT = 150  # characters shown on either side of what is marked in a long text
+CONTEXT = 150  # characters shown before and after the marks in a long text
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Mistake:
     """A row of the list of mistakes.
 
     Attributes:
-        pieces: the text in pieces, each with whether it is gold, and whether it is predicted.
+        pieces: the parts of the text: (text, is gold, is predicted).
     """
 
     id: str
@@ -29,10 +29,10 @@ class Mistake:
 
 
 def mistake(row: Prediction, category: str, example: Example | None) -> Mistake:
-    """Spells a wrong prediction.
+    """Formats a wrong prediction.
 
     Args:
-        example: what was predicted; without it there is the text of a row's tokens alone.
+        example: the example that was predicted. Without it, only rows with tokens have a text.
     """
     task = TASKS[row.task]
     text, gold, predicted = task.marked(row, example)
@@ -48,9 +48,9 @@ def mistake(row: Prediction, category: str, example: Example | None) -> Mistake:
 
 
 def pieces(text: str, gold: Sequence[Offsets], predicted: Sequence[Offsets]) -> Iterator[tuple[str, bool, bool]]:
-    """Cuts a text where marks begin and end, and says of each piece whether it is gold and whether it is predicted.
+    """Cuts a text at the ends of marks. Yields (text, is gold, is predicted) for each piece.
 
-    What is far from any mark is left out of a long text.
+    Of a long text, the parts far from all marks are omitted.
 
     >>> list(pieces("abcd", [(1, 3)], [(2, 4)]))
     [('a', False, False), ('b', True, False), ('c', True, True), ('d', False, True)]

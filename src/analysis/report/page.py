@@ -1,4 +1,4 @@
-"""From sections to an HTML page, to LaTeX tables, and to figures for a paper."""
+"""Renders sections as an HTML page, as LaTeX tables, and as figures for a paper."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from src.analysis import comparison_table
 from src.analysis.comparison_table import marked
-from src.analysis.grouping import COLUMNS, Comparison, spell
+from src.analysis.grouping import COLUMNS, Comparison, format_value
 from src.analysis.report import figures
 from src.analysis.report.contents import Material, Section
 from src.analysis.tables import LATEX
@@ -17,7 +17,7 @@ from src.core.files import write_lines
 
 
 def html(title: str, comparison: Comparison, sections: Sequence[Section], materials: Mapping[str, Material]) -> str:
-    """Renders the page; every text in it is escaped."""
+    """Renders the page. All text in it is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -26,7 +26,7 @@ def html(title: str, comparison: Comparison, sections: Sequence[Section], materi
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["svg"] = lambda figure, name: Markup(figures.svg(figure, name))
-    environment.filters |= {"marked": marked, "spell": spell}
+    environment.filters |= {"marked": marked, "format_value": format_value}
     return environment.get_template("page.html.j2").render(
         title=title,
         comparison=comparison,
@@ -40,19 +40,19 @@ def html(title: str, comparison: Comparison, sections: Sequence[Section], materi
 
 
 def _corpora(materials: Mapping[str, Material]) -> list[tuple[list[str], Mapping[str, Any]]]:
-    """The data that runs were made on, each with the names of its runs."""
-    found: list[tuple[list[str], Mapping[str, Any]]] = []
+    """Returns each data set with the names of the runs that used it."""
+    corpora: list[tuple[list[str], Mapping[str, Any]]] = []
     for name, material in materials.items():
-        same = next((names for names, data in found if data == material.data), None)
+        same = next((names for names, data in corpora if data == material.data), None)
         if same is not None:
             same.append(name)
         elif material.data:
-            found.append(([name], material.data))
-    return found
+            corpora.append(([name], material.data))
+    return corpora
 
 
 def latex(folder: Path, comparison: Comparison, sections: Sequence[Section]) -> list[Path]:
-    """Writes means.tex, tests.tex and, per task, errors_<task>.tex; returns what was written."""
+    """Writes means.tex, tests.tex and errors_<task>.tex for each task. Returns the paths."""
     tables = {"means": comparison_table.means(comparison.rows, LATEX)}
     tables["tests"] = comparison_table.tests([pair for section in sections for pair in section.pairs], LATEX)
     tables |= {f"errors_{section.task}": _errors(section) for section in sections}
@@ -72,15 +72,16 @@ def _errors(section: Section) -> str:
     return f"{LATEX.table(['split', 'system', *names], lines)}\n{LATEX.note('rows (% of all)')}"
 
 
-def _cell(found: tuple[int, float]) -> str:
-    return f"{found[0]} ({100 * found[1]:.1f})"
+def _cell(counted: tuple[int, float]) -> str:
+    rows, share = counted
+    return f"{rows} ({100 * share:.1f})"
 
 
 def error_columns(systems: Mapping[str, Mapping[str, tuple[int, float]]]) -> list[str]:
-    """Returns the categories and groups of errors that any system makes."""
+    """Returns the categories and groups of errors that occur in at least one system."""
     return list(dict.fromkeys(name for cells in systems.values() for name, (number, _) in cells.items() if number))
 
 
 def draw(folder: Path, sections: Sequence[Section]) -> list[Path]:
-    """Writes every figure as PDF and PNG; returns what was written."""
+    """Writes every figure as PDF and PNG. Returns the paths."""
     return figures.write(folder, {name: fig for section in sections for name, (_, fig) in section.figures.items()})

@@ -1,4 +1,4 @@
-"""Checks of a finished run: what is there, and whether it is sound. A check is a function and a row of CHECKS."""
+"""Checks of a finished run: are its files complete and consistent? A check is a function and a row of CHECKS."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ CHECKS: dict[str, Callable[[Subject], CheckResult]] = {
 
 
 def check(subject: Subject) -> dict[str, CheckResult]:
-    """Runs all checks; what a person can mend and a check stumbles over is its red flag."""
+    """Runs all checks. A UserError in a check becomes a red flag of that check."""
     return {name: _run(function, subject) for name, function in CHECKS.items()}
 
 

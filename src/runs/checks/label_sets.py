@@ -1,4 +1,4 @@
-"""Label sets: the model, the data and the predictions mean the same by them."""
+"""Checks that the model, the data and the predictions have the same label sets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,20 +15,21 @@ Labels = Mapping[str, Sequence[str]]  # {task: its label set, in the order of th
 
 
 def labels(subject: Subject) -> CheckResult:
-    """The model has the labels of the data in their order, and the predictions have no other."""
+    """The model has the labels of the data in the same order, and the predictions have no other labels."""
     data = _of_data(subject)
     model, rows = _of_model(subject), _rows(subject)
     if not model and not rows:
-        raise NotApplicableError("neither a model nor predictions are there to compare with the data")
+        raise NotApplicableError("there is neither a model nor predictions to compare with the data")
     faults = [
         f"{task}: the model has {', '.join(model[task])}, the data have {', '.join(data[task])}"
         for task in model
         if task in data and list(model[task]) != list(data[task])
     ]
     if model and model.keys() != data.keys():
-        faults.append(f"the model is of task {'+'.join(model)}, the run of task {'+'.join(data)}")
-    who = [name for name, found in (("model", model), ("data", data), ("predictions", rows)) if found]
-    return red_flag_or_ok([*faults, *_strange(rows, data)], f"{', '.join(who)} agree: {_spelt(data)}", **data)
+        faults.append(f"the model has the task {'+'.join(model)}, the run has the task {'+'.join(data)}")
+    compared = [name for name, part in (("model", model), ("data", data), ("predictions", rows)) if part]
+    message = f"{', '.join(compared)} have the same labels: {_format(data)}"
+    return red_flag_or_ok([*faults, *_unknown_labels(rows, data)], message, **data)
 
 
 def _of_data(subject: Subject) -> Labels:
@@ -51,15 +52,15 @@ def _rows(subject: Subject) -> list[Prediction]:
         return []
 
 
-def _strange(rows: Sequence[Prediction], data: Labels) -> Iterator[str]:
+def _unknown_labels(rows: Sequence[Prediction], data: Labels) -> Iterator[str]:
     for name in data:
         if not TASKS[name].labelled:
-            continue  # its labels name logits, and its predictions are places
+            continue  # its labels name the logits; its predictions are positions, not labels
         with_gold = [row for row in rows if row.task == name and row.gold is not None]
         occurring = {label for pair in TASKS[name].confusion(with_gold) for label in pair}
-        if strange := sorted(occurring - set(data[name])):
-            yield f"{name}: the predictions have labels that the data do not have: {shown(strange)}"
+        if unknown := sorted(occurring - set(data[name])):
+            yield f"{name}: the predictions have labels that the data do not have: {shown(unknown)}"
 
 
-def _spelt(labels: Labels) -> str:
+def _format(labels: Labels) -> str:
     return "; ".join(f"{task} {', '.join(names)}" for task, names in labels.items())

@@ -1,4 +1,4 @@
-"""Files against dvc.lock: everything that the stages wrote is there, and the data are those that the model saw."""
+"""Compares files with dvc.lock: no output is missing or changed, and the data have not changed since training."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,27 +9,27 @@ from src.runs.checks.subject import PATHS, STAGES, Entry, Subject
 from src.runs.dvc_internals import md5
 from src.runs.paths import DATA, LOCK
 
-TO_MEND = "dvc checkout or dvc pull brings back what dvc.lock names, dvc repro makes it anew"
+REPAIR = "dvc checkout or dvc pull restores the outputs of dvc.lock; dvc repro computes them again"
 
 
 def files(subject: Subject) -> CheckResult:
-    """Every out of every stage is there, whole, as dvc.lock has its hash; of an experiment, those of PATHS."""
+    """Every output exists and has its hash of dvc.lock. Of an experiment, only the outputs in PATHS are checked."""
     if subject.root is not None and not (subject.root / LOCK).exists():
-        return CheckResult("red_flag", f"{LOCK} is not there, so no stage has run: dvc repro")
-    lacking = [f"stage {name} has not run: dvc repro" for name in STAGES if name not in subject.stages]
+        return CheckResult("red_flag", f"{LOCK} is missing, so no stage has run; run dvc repro")
+    not_run = [f"stage {name} has not run; run dvc repro" for name in STAGES if name not in subject.stages]
     outs = {out.path: out for stage in subject.stages.values() for out in stage.outs}
     if not subject.in_workspace:
         outs = {path: out for path, out in outs.items() if path in PATHS}
     faults = list(_faults(subject, outs))
     return red_flag_or_ok(
-        [*lacking, *faults, *([TO_MEND] if faults else [])],
-        f"{len(outs)} outs are there, each with the hash of {LOCK}",
+        [*not_run, *faults, *([REPAIR] if faults else [])],
+        f"{len(outs)} outputs exist, each with its hash of {LOCK}",
         outs=len(outs),
     )
 
 
 def data(subject: Subject) -> CheckResult:
-    """The prepared data are those that the model was trained and evaluated on, and that prepare wrote."""
+    """The prepared data are those on which the model was trained and evaluated."""
     deps = [
         dep
         for name in ("train", "evaluate")
@@ -40,14 +40,14 @@ def data(subject: Subject) -> CheckResult:
     if not deps:
         raise NotApplicableError("no stage has read data yet")
     subject.path(DATA)
-    found = {dep.path: dep for dep in deps}
-    faults = [f"the model was trained or evaluated on other data: {fault}" for fault in _faults(subject, found)]
+    recorded = {dep.path: dep for dep in deps}
+    faults = [f"the model was trained or evaluated on other data: {fault}" for fault in _faults(subject, recorded)]
     return red_flag_or_ok(
-        [*faults, *(["dvc repro trains it on these data"] if faults else [])],
-        f"those that the model was trained and evaluated on ({found[DATA].md5[:7]})"
-        if DATA in found
-        else "those that the model was trained on",
-        md5={path: dep.md5 for path, dep in found.items()},
+        [*faults, *(["dvc repro trains a model on the present data"] if faults else [])],
+        f"the model was trained and evaluated on these data ({recorded[DATA].md5[:7]})"
+        if DATA in recorded
+        else "the model was trained on these data",
+        md5={path: dep.md5 for path, dep in recorded.items()},
     )
 
 
@@ -55,6 +55,6 @@ def _faults(subject: Subject, recorded: Mapping[str, Entry]) -> Iterator[str]:
     root = subject.path(LOCK).parent
     for path, entry in recorded.items():
         if not (root / path).exists():
-            yield f"{path} is not there"
-        elif (found := md5(root, path)) != entry.md5:
-            yield f"{path} is not what {LOCK} names: its hash is {found[:7]}, not {entry.md5[:7]}"
+            yield f"{path} is missing"
+        elif (present := md5(root, path)) != entry.md5:
+            yield f"{path} differs from {LOCK}: its hash is {present[:7]}, not {entry.md5[:7]}"

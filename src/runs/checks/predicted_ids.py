@@ -1,4 +1,4 @@
-"""Predictions against the data: every id of every split that is evaluated, once per task."""
+"""Compares predictions with the data: every id of every evaluated split is predicted once for each task."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from src.runs.checks.subject import Subject
 
 
 def predictions(subject: Subject) -> CheckResult:
-    """The predictions can be read, have no id twice, and cover the ids of each split."""
-    rows = subject.read
+    """The predictions are valid, have no id twice, and have all ids of each split."""
+    rows = subject.predictions
     counts = {split: len(examples) for split, examples in subject.examples.items()}
     return red_flag_or_ok(
         _faults(subject, rows),
-        f"every id of {', '.join(f'{split} ({count})' for split, count in counts.items())} once per task",
+        f"every id of {', '.join(f'{split} ({count})' for split, count in counts.items())} is predicted once per task",
         rows=len(rows),
         ids=counts,
     )
@@ -26,12 +26,11 @@ def _faults(subject: Subject, rows: list[Prediction]) -> Iterator[str]:
     for row in rows:
         predicted[row.split, row.task].add(row.id)
     for split in sorted({split for split, _ in predicted} - subject.examples.keys()):
-        yield f"{split}: the data have no such split"
+        yield f"{split}: the predictions have this split, the data do not"
     for split, examples in subject.examples.items():
         ids = {example.id for example in examples}
         for task in subject.ran_with("task").split("+"):
-            found = predicted[split, task]
-            if lacking := sorted(ids - found):
-                yield f"{task} {split}: {len(lacking)} of {len(ids)} ids are not predicted: {shown(lacking)}"
-            if strange := sorted(found - ids):
-                yield f"{task} {split}: {len(strange)} ids are not in the data: {shown(strange)}"
+            if missing := sorted(ids - predicted[split, task]):
+                yield f"{task} {split}: {len(missing)} of {len(ids)} ids are not predicted: {shown(missing)}"
+            if unknown := sorted(predicted[split, task] - ids):
+                yield f"{task} {split}: {len(unknown)} ids are not in the data: {shown(unknown)}"

@@ -1,6 +1,6 @@
-"""metrics/evaluate.json against the predictions: the same scores again, intervals too, to the last digit.
+"""Computes the scores and intervals again from the predictions and compares all digits with metrics/evaluate.json.
 
-The baselines are no predictions of the model, and are not computed again.
+The baselines are not computed again, because the files of predictions do not contain them.
 """
 
 import json
@@ -15,36 +15,36 @@ from src.runs.checks.reporting import shown
 from src.runs.checks.subject import Subject
 from src.runs.paths import METRICS
 
-LAST_DIGITS = 1e-9  # up to which another machine's arithmetic is to blame, and nobody's hand
+LAST_DIGITS = 1e-9  # smaller differences come from the arithmetic of another machine
 
 
 def metrics(subject: Subject) -> CheckResult:
-    """Every score of every task and split is what `evaluate` computes of these predictions."""
+    """Every score of every task and split equals the score of these predictions."""
     recorded = read_json(subject.path(METRICS))
     if not isinstance(recorded, dict):
-        raise UserError(f"{METRICS} holds no scores; dvc repro evaluate writes it")
+        raise UserError(f"{METRICS} has no scores; run dvc repro evaluate to write it again")
     samples = subject.ran_with("evaluate.bootstrap_samples")
     computed = scores.evaluate_tasks(subject.rows, samples)
-    own = {task: found for task, found in recorded.items() if task != "baselines"}
-    again, before = dict(_leaves(json.loads(json.dumps(computed)))), dict(_leaves(own))
+    of_model = {task: splits for task, splits in recorded.items() if task != "baselines"}
+    again, before = dict(_leaves(json.loads(json.dumps(computed)))), dict(_leaves(of_model))
     differing = {name for name in again.keys() | before.keys() if again.get(name) != before.get(name)}
-    beyond = sorted(name for name in differing if not _near(again.get(name), before.get(name)))
+    wrong = sorted(name for name in differing if not _near(again.get(name), before.get(name)))
     figures = {"compared": len(again.keys() | before.keys()), "differing": sorted(differing)}
     thresholds = {"last_digits": LAST_DIGITS}
-    if beyond:
+    if wrong:
         message = (
-            f"{len(beyond)} of {figures['compared']} figures of {METRICS} are not those of the predictions: "
-            f"{shown(f'{name} is {before.get(name)}, computed {again.get(name)}' for name in beyond)}"
+            f"{len(wrong)} of {figures['compared']} figures of {METRICS} do not match the predictions: "
+            f"{shown(f'{name} is {before.get(name)}, computed {again.get(name)}' for name in wrong)}"
         )
-        return CheckResult("red_flag", f"{message}\ndvc repro evaluate computes them anew", figures, thresholds)
+        return CheckResult("red_flag", f"{message}\ndvc repro evaluate computes them again", figures, thresholds)
     if differing:
-        message = f"{len(differing)} figures differ in their last digits, as on another machine: "
+        message = f"{len(differing)} figures differ in the last digits, which is usual on another machine: "
         return CheckResult("warning", message + shown(sorted(differing)), figures, thresholds)
-    return CheckResult("ok", f"all {len(again)} figures, computed again, are equal", figures, thresholds)
+    return CheckResult("ok", f"all {len(again)} figures are equal when computed again", figures, thresholds)
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields (dotted name, value) of all that is no mapping and no list."""
+    """Yields (dotted name, value) of all values that are neither mappings nor lists."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if parts is None:
         yield name, value
@@ -53,5 +53,5 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(part, f"{name}.{key}" if name else str(key))
 
 
-def _near(one: Any, other: Any) -> bool:
-    return all(isinstance(value, int | float) for value in (one, other)) and abs(one - other) <= LAST_DIGITS
+def _near(first: Any, second: Any) -> bool:
+    return all(isinstance(value, int | float) for value in (first, second)) and abs(first - second) <= LAST_DIGITS

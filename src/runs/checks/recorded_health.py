@@ -1,4 +1,4 @@
-"""The health of the training: what metrics/health.json says, its red flags and warnings."""
+"""The health of the training: the red flags and warnings of metrics/health.json."""
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,16 +19,18 @@ class _Health(BaseModel):
 
 
 def health(subject: Subject) -> CheckResult:
-    """No rule of training has raised a red flag or a warning."""
+    """No health rule of the training has a red flag or a warning."""
     try:
         rules = _Health.model_validate(read_json(subject.path(HEALTH))).rules
     except ValidationError as error:
-        raise UserError(f"{HEALTH} has no rules with a status and a message; dvc repro train writes it") from error
+        raise UserError(
+            f"{HEALTH} has no rules with a status and a message; run dvc repro train to write it again"
+        ) from error
     raised = {name: rule for status in ("red_flag", "warning") for name, rule in rules.items() if rule.status == status}
     lines = [f"{rule.status} {name}: {rule.message}" for name, rule in raised.items()]
-    idle = sum(rule.status == "not_applicable" for rule in rules.values())
+    not_applicable = sum(rule.status == "not_applicable" for rule in rules.values())
     return CheckResult(
         worst(rule.status for rule in rules.values()),
-        "\n".join(lines) or f"{len(rules) - idle} rules ok, {idle} not applicable",
+        "\n".join(lines) or f"{len(rules) - not_applicable} rules ok, {not_applicable} not applicable",
         {"rules": len(rules), "raised": {name: rule.status for name, rule in raised.items()}},
     )

@@ -1,4 +1,4 @@
-"""What checks share to say what they found."""
+"""Functions that checks share to report their results."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,20 +7,20 @@ from src.core.check_result import CheckResult
 
 
 class NotApplicableError(Exception):
-    """Raised where what a check looks at is not there, which is no fault, or is told by another check."""
+    """A check cannot run: its subject is missing, which is not a fault, or another check reports the fault."""
 
 
-def red_flag_or_ok(faults: Iterable[str], sound: str, **figures: Any) -> CheckResult:
-    """Returns a red flag with a line per fault, or ok with the sentence for no fault."""
+def red_flag_or_ok(faults: Iterable[str], ok_message: str, **figures: Any) -> CheckResult:
+    """Returns a red flag with one line for each fault. Without faults, returns ok with `ok_message`."""
     lines = list(faults)
-    return CheckResult("red_flag" if lines else "ok", "\n".join(lines) or sound, figures)
+    return CheckResult("red_flag" if lines else "ok", "\n".join(lines) or ok_message, figures)
 
 
 def shown(names: Iterable[str], most: int = 3) -> str:
-    """Spells names, the first few of many.
+    """Lists names, at most the first few.
 
     >>> shown(["a", "b", "c", "d"], most=2)
     'a, b and 2 more'
     """
-    found = list(names)
-    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -1,6 +1,6 @@
-"""The model: it loads, its weights are numbers, and loaded again it predicts what the run predicted.
+"""Checks the model: it loads, its weights are finite, and its predictions equal the predictions of the run.
 
-torch is imported by the functions, so that the other checks run without it.
+The functions import torch, so that the other checks run without it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-TOLERANCE = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-2}  # of scores, by precision: machines round differently
-ELSEWHERE = 1e-2  # where the run had another kind of device, or TF32, which keeps 10 bits
+TOLERANCE = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-2}  # of scores, for each precision: machines round differently
+ELSEWHERE = 1e-2  # if the run used another kind of device, or TF32, which has 10 bits
 
 
 class _Setup(BaseModel):
@@ -39,9 +39,9 @@ class _Environment(BaseModel):
 
 
 def model(subject: Subject) -> CheckResult:
-    """The model loads, and so does the adapter that may lie beside it."""
+    """The model loads, and so does its adapter if it has one."""
     loaded = subject.loaded
-    from src.training import lora  # with torch, which a run without its model does not need
+    from src.training import lora  # imports torch, which is not needed without a model
 
     lora.kept(subject.model)
     size = sum(path.stat().st_size for path in subject.model.rglob("*") if path.is_file())
@@ -50,29 +50,29 @@ def model(subject: Subject) -> CheckResult:
 
 
 def weights(subject: Subject) -> CheckResult:
-    """No weight is NaN or infinite, those of an adapter beside the model included."""
+    """No weight of the model or of its adapter is NaN or infinite."""
     tensors = subject.checkpoint.tensors()
     if not tensors:
-        raise NotApplicableError("a model without weights")
+        raise NotApplicableError("the model has no weights")
     from src.training import lora
 
     tensors |= {f"adapter {name}": tensor for name, tensor in lora.kept(subject.model).items()}
-    bad = _not_finite(tensors)
-    faults = [f"NaN or infinite values in {len(bad)} of {len(tensors)} tensors: {shown(bad)}"] if bad else []
+    names = _not_finite(tensors)
+    faults = [f"NaN or infinite values in {len(names)} of {len(tensors)} tensors: {shown(names)}"] if names else []
     return red_flag_or_ok(
-        faults, f"all values of {len(tensors)} tensors are numbers", tensors=len(tensors), not_finite=bad
+        faults, f"all values of {len(tensors)} tensors are finite", tensors=len(tensors), not_finite=names
     )
 
 
 def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names the tensors with values that are no numbers."""
+    """Returns the names of the tensors with NaN or infinite values."""
     import torch
 
     return [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
 
 
 def reload(subject: Subject) -> CheckResult:
-    """The model predicts what the run's predictions say, of the same sentences."""
+    """The model predicts the same as in the run, for the same sentences."""
     if _not_finite(subject.checkpoint.tensors()):
         raise NotApplicableError("see weights")
     written = {(row.split, row.task, row.id): row for row in subject.rows}
@@ -83,7 +83,7 @@ def reload(subject: Subject) -> CheckResult:
     for row in _predicted(subject):
         before = written.get((row.split, row.task, row.id))
         if before is None:
-            continue  # the check `predictions` tells
+            continue  # the check `predictions` reports it
         compared += 1
         largest = max(largest, *_differences(row, before))
         if (row.gold, row.predicted) != (before.gold, before.predicted):
@@ -93,23 +93,23 @@ def reload(subject: Subject) -> CheckResult:
         raise NotApplicableError("the predictions have no row of these data")
     faults = []
     if largest > tolerance:
-        faults.append(f"scores differ from those of the run's predictions by up to {largest:.2g}")
+        faults.append(f"scores differ from the predictions of the run by up to {largest:.2g}")
     if other:
-        faults.append(f"{len(other)} of {compared} rows have another gold or prediction: {shown(other)}")
-    found = red_flag_or_ok(
-        [*faults, *(["model, data and predictions are not of one run: dvc repro"] if faults else [])],
+        faults.append(f"{len(other)} of {compared} rows differ in gold or prediction: {shown(other)}")
+    result = red_flag_or_ok(
+        [*faults, *(["model, data and predictions are not from the same run; run dvc repro"] if faults else [])],
         f"{compared} rows predicted again: scores differ by at most {largest:.2g}, no prediction differs",
     )
-    if faults and elsewhere and largest <= tolerance and not other_gold:  # scores that are nearly even may tip over
-        found = CheckResult("warning", f"{faults[0]}\n{elsewhere}, where scores round differently: check it there")
+    if faults and elsewhere and largest <= tolerance and not other_gold:  # rounding decides nearly equal scores
+        result = CheckResult("warning", f"{faults[0]}\n{elsewhere}; scores round differently. Repeat the check there")
     elif elsewhere:
-        found = CheckResult(found.status, f"{found.message}\n{elsewhere}, where they may differ by {tolerance:g}")
+        result = CheckResult(result.status, f"{result.message}\n{elsewhere}: scores may differ by {tolerance:g}")
     figures = {"max_difference": largest if math.isfinite(largest) else None, "differing": other, "rows": compared}
-    return CheckResult(found.status, found.message, figures, {"max_difference": tolerance})
+    return CheckResult(result.status, result.message, figures, {"max_difference": tolerance})
 
 
 def _elsewhere(subject: Subject) -> str:
-    """Says with which other arithmetic than that of this machine the run was trained; empty: the same, or not known."""
+    """Describes the hardware of the run if it differs from this machine. Empty: it is the same, or it is unknown."""
     from src.models import hardware
 
     try:
@@ -117,20 +117,20 @@ def _elsewhere(subject: Subject) -> str:
     except NotApplicableError:
         return ""
     except ValidationError as error:
-        raise UserError(f"{ENVIRONMENT} does not say device and setup; dvc repro train writes it") from error
+        raise UserError(f"{ENVIRONMENT} must have device and setup; run dvc repro train to write it again") from error
     setup = hardware.choose(subject.train_params)
     here = _Environment.model_validate({**hardware.describe(hardware.device(setup.device)), "setup": asdict(setup)})
     same = run.setup == here.setup and (here.setup.device == "cpu" or run.device == here.device)
-    return "" if same else f"the run had {_spelt(run)}, here is {_spelt(here)}"
+    return "" if same else f"this machine has {_format(here)}, the run had {_format(run)}"
 
 
-def _spelt(environment: _Environment) -> str:
+def _format(environment: _Environment) -> str:
     tf32 = " with TF32" if environment.setup.tf32 else ""
     return f"{environment.setup.device} ({environment.device}){tf32}"
 
 
 def _predicted(subject: Subject) -> Iterator[Prediction]:
-    """Predicts as the stage evaluate does."""
+    """Predicts in the same way as the stage evaluate."""
     from src.models import hardware
     from src.models.split_predictions import predict_splits
 
@@ -150,15 +150,17 @@ def _predicted(subject: Subject) -> Iterator[Prediction]:
 
 
 def _differences(row: Prediction, other: Prediction) -> Iterator[float]:
-    """Yields the differences of all scores of two rows, those above 1 in proportion; infinite: not comparable."""
-    ours, theirs = _scores(row), _scores(other)
-    yield 0.0 if ours.keys() == theirs.keys() else math.inf
-    for name in ours.keys() & theirs.keys():
-        difference = abs(ours[name] - theirs[name]) / max(1.0, abs(theirs[name]))
+    """Yields the differences of all scores of two rows, relative for scores above 1; infinite if not comparable."""
+    first, second = _scores(row), _scores(other)
+    yield 0.0 if first.keys() == second.keys() else math.inf
+    for name in first.keys() & second.keys():
+        difference = abs(first[name] - second[name]) / max(1.0, abs(second[name]))
         yield math.inf if math.isnan(difference) else difference
 
 
 def _scores(row: Prediction) -> dict[object, float]:
-    found = row.probabilities
-    scores: dict[object, float] = dict(found) if isinstance(found, dict) else dict(enumerate(found or []))
+    probabilities = row.probabilities
+    scores: dict[object, float] = (
+        dict(probabilities) if isinstance(probabilities, dict) else dict(enumerate(probabilities or []))
+    )
     return scores | {name: value for name in ("score", "null_score") if (value := getattr(row, name)) is not None}

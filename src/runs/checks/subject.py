@@ -1,7 +1,7 @@
-"""What is checked: the workspace, an experiment whose files lie in a folder of their own, or a model alone.
+"""The subject of checks: the workspace, an experiment (its files are in a folder of their own), or only a model.
 
-Its parts are read once, when a check first asks for them. torch is imported with the model: where there is none, checks
-run without it.
+Each part is read once, when a check first needs it. torch is imported with the model. Without a model, checks run
+without torch.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Entry(BaseModel):
 
 
 class Stage(BaseModel):
-    """What dvc.lock holds of a stage."""
+    """The entry of a stage in dvc.lock."""
 
     deps: list[Entry] = []
     outs: list[Entry] = []
@@ -54,14 +54,14 @@ class _Lock(BaseModel):
 
 @dataclass(frozen=True)
 class Subject:
-    """A run, or a model alone.
+    """A run, or only a model.
 
     Attributes:
         model: folder of the model.
-        root: folder with the layout of the project; None: a model alone.
-        in_workspace: DVC's cache and queue, and what training keeps, belong to it.
-        trust_remote_code: let the model run code of its own; in the workspace, what its stages ran with says so too. An
-            experiment may be somebody else's, and cannot allow itself anything.
+        root: folder with the layout of the project; None if there is only a model.
+        in_workspace: the subject is the workspace, so DVC's cache and queue and the checkpoints belong to it.
+        trust_remote_code: allow the model to run its own code. In the workspace, the parameters of the run can allow
+            it too. An experiment may come from another person, so its parameters cannot allow it.
     """
 
     name: str
@@ -71,30 +71,30 @@ class Subject:
     trust_remote_code: bool = False
 
     def path(self, relative: str) -> Path:
-        """Returns where a file or folder of the run lies.
+        """Returns the path of a file or folder of the run.
 
         Raises:
-            NotApplicableError: a model alone has no run, or there is no such file.
+            NotApplicableError: there is only a model, or the file is missing.
         """
         if self.root is None:
-            raise NotApplicableError("a model alone")
+            raise NotApplicableError("only a model is checked")
         if not (self.root / relative).exists():
-            raise NotApplicableError(f"{relative} is not there")
+            raise NotApplicableError(f"{relative} is missing")
         return self.root / relative
 
     @cached_property
     def stages(self) -> Mapping[str, Stage]:
-        """What dvc.lock says that each stage was last run with, and wrote."""
+        """The inputs, outputs and parameters of the last run of each stage, from dvc.lock."""
         try:
             return _Lock.model_validate(read_yaml(self.path(LOCK))).stages
         except ValidationError as error:
-            raise UserError(f"{LOCK} does not hold stages as DVC writes them; git checkout {LOCK}") from error
+            raise UserError(f"{LOCK} does not have stages as DVC writes them; run git checkout {LOCK}") from error
 
     def ran_with(self, key: str) -> Any:
-        """Returns a parameter that the stages ran with: not what params.yaml says by now.
+        """Returns a parameter with which the stages ran. The value in params.yaml may be different now.
 
         Raises:
-            NotApplicableError: no stage that has run knows it.
+            NotApplicableError: no stage ran with this parameter.
         """
         for name in reversed(STAGES):
             params = grouping.flatten(self.stages[name].params.get(PARAMS, {})) if name in self.stages else {}
@@ -104,10 +104,10 @@ class Subject:
 
     @cached_property
     def train_params(self) -> TrainParams:
-        """The section `train` that the stages ran with; evaluate has the last word of what both read.
+        """The section `train` with which the stages ran. If train and evaluate differ, evaluate counts.
 
         Raises:
-            NotApplicableError: it is of other code, which has other parameters, or the stages have not run.
+            NotApplicableError: the run was made with code that has other parameters, or the stages have not run.
         """
         if not {"train", "evaluate"} <= self.stages.keys():
             raise NotApplicableError("the stages train and evaluate have not both run")
@@ -118,7 +118,9 @@ class Subject:
                 TrainParams, {**self.stages["train"].params.get(PARAMS, {}).get("train", {}), **overlay}, Path(LOCK)
             )
         except UserError as error:
-            raise NotApplicableError(f"the run is of other code, with other parameters: {error}") from error
+            raise NotApplicableError(
+                f"the run was made with different code, which has other parameters: {error}"
+            ) from error
 
     @cached_property
     def train(self) -> list[Example]:
@@ -126,12 +128,12 @@ class Subject:
 
     @cached_property
     def examples(self) -> dict[str, list[Example]]:
-        """{split: its examples}, of the splits that a model is evaluated on and that have any."""
-        found = {split: read_examples(self.path(DATA) / f"{split}.jsonl") for split in EVALUATED}
-        return {split: rows for split, rows in found.items() if rows}
+        """{split: its examples} of the evaluated splits that are not empty."""
+        splits = {split: read_examples(self.path(DATA) / f"{split}.jsonl") for split in EVALUATED}
+        return {split: rows for split, rows in splits.items() if rows}
 
     @cached_property
-    def read(self) -> list[Prediction]:
+    def predictions(self) -> list[Prediction]:
         """The predictions of the run."""
         return read_predictions(self.path(PREDICTIONS))
 
@@ -140,10 +142,10 @@ class Subject:
         """The predictions of the run.
 
         Raises:
-            NotApplicableError: they are not there, or cannot be read, which the check `predictions` tells.
+            NotApplicableError: they are missing or not valid. The check `predictions` reports it.
         """
         try:
-            return self.read
+            return self.predictions
         except UserError as error:
             raise NotApplicableError("see predictions") from error
 
@@ -152,8 +154,8 @@ class Subject:
         """The model.
 
         Raises:
-            NotApplicableError: it is not there.
-            UserError: it cannot be loaded.
+            NotApplicableError: the model is missing.
+            UserError: the model cannot be loaded.
         """
         if isinstance(self._loaded, UserError):
             raise self._loaded
@@ -161,9 +163,9 @@ class Subject:
 
     @cached_property
     def _loaded(self) -> Model | UserError:
-        """The model, or why it cannot be loaded: each check that asks would try again."""
+        """The model, or the error of loading it. The error is kept so that each model is loaded only once."""
         if not self.model.is_dir():
-            raise NotApplicableError("the model is not there")
+            raise NotApplicableError("the model is missing")
         with heavy_imports():
             from transformers.utils import logging
 
@@ -181,7 +183,7 @@ class Subject:
         """The model.
 
         Raises:
-            NotApplicableError: it is not there, or cannot be loaded, which the check `model` tells.
+            NotApplicableError: the model is missing or cannot be loaded. The check `model` reports it.
         """
         try:
             return self.loaded

@@ -1,4 +1,4 @@
-"""What belongs to the workspace alone: whether its results are of its code and parameters, the queue, the disk."""
+"""Checks that apply only to the workspace: up-to-date results, the queue, the disk."""
 
 import shutil
 from collections import Counter
@@ -11,30 +11,28 @@ from src.runs.checks.subject import Subject
 from src.runs.experiments import NoExperimentsError
 
 KEPT = ("models", "metrics", ".checkpoints", ".studies")
-LEAST_FREE = 5.0  # GiB; a run of a base encoder writes about 3
+LEAST_FREE = 5.0  # GiB; a run with a base encoder writes about 3 GiB
 
 
 def stages(subject: Subject) -> CheckResult:
-    """The results are those of the code, the parameters and the data as they are now."""
+    """The results are up to date with the code, the parameters and the data."""
     _in_workspace(subject)
     changed = experiments.changed_stages()
     if changed:
-        message = (
-            f"changed since these results were made: {', '.join(changed)}; dvc status says what, dvc repro runs them"
-        )
+        message = f"not up to date: {', '.join(changed)}; dvc status lists the changes, dvc repro runs the stages again"
         return CheckResult("warning", message, {"changed": changed})
-    return CheckResult("ok", "results are of the code, parameters and data as they are", {"changed": []})
+    return CheckResult("ok", "results are up to date with code, parameters and data", {"changed": []})
 
 
 def queue(subject: Subject) -> CheckResult:
-    """No experiment of HEAD has failed or is lost."""
+    """No experiment of HEAD has failed, and no result is lost."""
     _in_workspace(subject)
     try:
-        found, baseline = experiments.experiments("HEAD")
+        of_head, baseline = experiments.experiments("HEAD")
     except NoExperimentsError as error:
         raise NotApplicableError("no experiments on HEAD") from error
-    states = Counter(experiment.state for experiment in found)
-    lines = experiments.unfinished(found, baseline)
+    states = Counter(experiment.state for experiment in of_head)
+    lines = experiments.unfinished(of_head, baseline)
     return CheckResult(
         "warning" if states["failed"] or states["lost"] else "ok",
         "\n".join(["experiments of HEAD: " + ", ".join(f"{n} {state}" for state, n in states.items()), *lines]),
@@ -43,16 +41,16 @@ def queue(subject: Subject) -> CheckResult:
 
 
 def disk(subject: Subject) -> CheckResult:
-    """What DVC's cache, models, metrics, resumable trainings and studies take, and what is left."""
+    """The size of DVC's cache, models, metrics, checkpoints and studies, and the free space."""
     _in_workspace(subject)
     root = subject.root or Path()
     folders = {"DVC cache": experiments.cache_folder(), **{name: root / name for name in KEPT}}
     used = {name: round(_size(folder) / 2**20, 1) for name, folder in folders.items()}
     free = round(shutil.disk_usage(root).free / 2**30, 1)
-    spelt = ", ".join(f"{name} {size:,} MiB" for name, size in used.items())
+    sizes = ", ".join(f"{name} {size:,} MiB" for name, size in used.items())
     return CheckResult(
         "warning" if free < LEAST_FREE else "ok",
-        f"{spelt}; {free:,} GiB are free",
+        f"{sizes}; {free:,} GiB are free",
         {"used_mib": used, "free_gib": free},
         {"free_gib": LEAST_FREE},
     )
@@ -64,4 +62,4 @@ def _size(folder: Path) -> int:
 
 def _in_workspace(subject: Subject) -> None:
     if not subject.in_workspace:
-        raise NotApplicableError("of the workspace alone")
+        raise NotApplicableError("applies only to the workspace")

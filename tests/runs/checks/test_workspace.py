@@ -68,5 +68,5 @@ def test_the_disk_that_is_used_is_told_and_little_that_is_left_is_a_warning(
 
 @pytest.mark.parametrize("function", [stages, queue, disk])
 def test_an_experiment_and_a_model_alone_have_none_of_these(function: Callable[[Subject], CheckResult]) -> None:
-    with pytest.raises(NotApplicableError, match="of the workspace alone"):
+    with pytest.raises(NotApplicableError, match="applies only to the workspace"):
         function(Subject("model", Path("model")))
