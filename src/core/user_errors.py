@@ -11,8 +11,8 @@ class UserError(Exception):
 def unknown_name(kind: str, given: str, legal: Iterable[str]) -> UserError:
     """Builds the error for a name that is in no table, with the nearest legal one and all of them.
 
-    >>> str(unknown_name("task", "spam", ["cls", "span"]))
-    "unknown task 'spam', did you mean 'span'? Legal: cls, span"
+    >>> str(unknown_name("model", "bart", ["bert", "roberta"]))
+    "unknown model 'bart', did you mean 'bert'? Legal: bert, roberta"
     """
     names = list(legal)
     last = {name.rpartition(".")[2]: name for name in names}  # train.foo is not near to train.epochs

@@ -173,9 +173,9 @@ class Corpus(Section):
             raise ValueError(f"columns.text is missing: reader {self.reader} must know which column the text is in")
         if self.reader == "criteria" and self.inseparable != "text_pair":
             raise ValueError("inseparable: reader criteria needs text_pair, else rows of one post go to several splits")
-        for one, other in (("tokens", "tags"), ("start", "end")):
-            if (getattr(self.columns, one) is None) != (getattr(self.columns, other) is None):
-                raise ValueError(f"columns.{one} and columns.{other} need one another")
+        for first, second in (("tokens", "tags"), ("start", "end")):
+            if (getattr(self.columns, first) is None) != (getattr(self.columns, second) is None):
+                raise ValueError(f"columns.{first} and columns.{second} must both be given")
         if self.columns.tags is not None and (self.columns.span is not None or self.columns.start is not None):
             raise ValueError("columns.tags contradicts columns.span and columns.start: name one form of the span")
         for name in self.rename.values():

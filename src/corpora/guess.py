@@ -9,31 +9,42 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from charset_normalizer import from_bytes
 
 from src.core.user_errors import UserError
+from src.corpora.corpus_file import Columns
 from src.corpora.readers import criteria, idioms
 
 ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-8", "cp1252")  # and cp1255, which old Hebrew files are in
 DELIMITERS = (",", "\t", ";", "|")
-NAMES = {
-    "id": ("id", "uid", "guid", "example_id", "sentence_id", "text_id"),
-    "text": ("text", "sentence", "sentence1", "premise", "question", "content", "post", "tweet", "review", "#1 string"),
-    "text_pair": ("text_pair", "sentence2", "hypothesis", "context", "passage", "#2 string"),
-    "label": ("label", "label_str", "class", "category", "gold", "target", "sentiment"),
-    "group": ("group", "topic", "idiom", "expression", "base_pie", "document", "title", "author"),
-    "split": ("split", "partition", "subset"),
-    "tokens": ("tokens", "words"),
-    "tags": ("tags", "iob_tags", "bio_tags", "ner_tags"),
-    "span": ("span", "phrase", "substring", "pie_span"),
-    "start": ("start", "start_char", "span_start"),
-    "end": ("end", "end_char", "span_end"),
-    "answers": ("answers",),
-}
 SPLIT_NAMES = {"training": "train", "dev": "validation", "val": "validation", "valid": "validation", "eval": "test"}
 MOST_LABELS = 20
+
+Names = tuple[str, ...]
+
+
+class ColumnNames(NamedTuple):
+    """Names that columns often have, besides the name of the field itself; the first match wins."""
+
+    id: Names = ("uid", "guid", "example_id", "sentence_id", "text_id")
+    text: Names = ("sentence", "sentence1", "premise", "question", "content", "post", "tweet", "review", "#1 string")
+    text_pair: Names = ("sentence2", "hypothesis", "context", "passage", "#2 string")
+    label: Names = ("label_str", "class", "category", "gold", "target", "sentiment")
+    group: Names = ("topic", "idiom", "expression", "base_pie", "document", "title", "author")
+    split: Names = ("partition", "subset")
+    tokens: Names = ("words",)
+    tags: Names = ("iob_tags", "bio_tags", "ner_tags")
+    answers: Names = ()
+
+
+class SpanNames(NamedTuple):
+    """The same for the columns of a marked span, which are not read if the table has tags."""
+
+    span: Names = ("phrase", "substring", "pie_span")
+    start: Names = ("start_char", "span_start")
+    end: Names = ("end_char", "span_end")
 
 
 def guess(path: Path) -> dict[str, Any]:
@@ -63,8 +74,9 @@ def guess(path: Path) -> dict[str, Any]:
 
 def doubt(guessed: Mapping[str, Any]) -> str | None:
     """Says why the rows of what was guessed would have no target."""
-    targets = {"tags", "span", "start", "answers"} & guessed.get("columns", {}).keys()
-    if guessed["labels"] or targets or guessed["reader"] == "squad":
+    columns = Columns(**guessed.get("columns", {}))
+    has_target = any((columns.tags, columns.span, columns.start, columns.answers))
+    if guessed["labels"] or has_target or guessed["reader"] == "squad":
         return None
     return (
         f"no labels were found: no column has 2 to {MOST_LABELS} different values that recur; name the column of the "
@@ -188,7 +200,8 @@ def _meaning(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _columns(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for field, names in NAMES.items():
+    for field, aliases in (ColumnNames()._asdict() | SpanNames()._asdict()).items():
+        names = (field, *aliases)
         for column in sorted(values, key=lambda name: _rank(name, names)):
             if _rank(column, names) < len(names) and _fits(field, values[column]):
                 found[field] = column
@@ -208,7 +221,7 @@ def _columns(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
         if other not in found:
             found.pop(one, None)
     if "tags" in found:
-        for field in ("span", "start", "end"):
+        for field in SpanNames._fields:
             found.pop(field, None)
     return found
 

@@ -13,6 +13,7 @@ All three files are held in memory: annotations of one pair, and the post that t
 """
 
 from collections.abc import Iterator, Mapping
+from enum import StrEnum, auto
 from pathlib import Path
 
 from src.core.files import read_json
@@ -23,10 +24,28 @@ from src.corpora.readers import delimited, spans
 from src.corpora.readers.delimited import Cells
 from src.corpora.rows import Found, Row, nfc, refusal
 
-COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "criterion", "label": "status",
-           "answers": "evidence"}  # fmt: skip
+
+class Column(StrEnum):
+    """The columns of the table of annotations."""
+
+    POST_ID = auto()
+    CRITERION = auto()
+    STATUS = auto()
+    EVIDENCE = auto()
+    START = auto()
+    END = auto()
+
+
+COLUMNS = {
+    "id": Column.POST_ID,
+    "text": Column.CRITERION,
+    "text_pair": Column.POST_ID,
+    "group": Column.CRITERION,
+    "label": Column.STATUS,
+    "answers": Column.EVIDENCE,
+}
 BESIDE = ("posts.csv", "criteria.json")
-REQUIRED = ("post_id", "criterion", "status")
+REQUIRED = (Column.POST_ID, Column.CRITERION, Column.STATUS)
 Pair = tuple[str, str]  # a post and a criterion, by their names
 
 
@@ -52,7 +71,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
             yield problem
         else:
             assert not isinstance(cells, UserError)
-            annotations.setdefault((cells["post_id"], cells["criterion"]), []).append((number, cells))
+            annotations.setdefault((cells[Column.POST_ID], cells[Column.CRITERION]), []).append((number, cells))
     for (post, criterion), found in annotations.items():
         yield _row(path, post, criterion, found, criteria[criterion], posts[post])
 
@@ -82,44 +101,47 @@ def _posts(path: Path) -> tuple[dict[str, str], list[UserError]]:
 def _problem(
     path: Path, number: int, cells: Cells, criteria: Mapping[str, str], posts: Mapping[str, str]
 ) -> UserError | None:
-    if cells["post_id"] not in posts:
-        return refusal(path, number, "post_id", cells["post_id"], "posts.csv has no such post")
-    if cells["criterion"] not in criteria:
+    if cells[Column.POST_ID] not in posts:
+        return refusal(path, number, Column.POST_ID, cells[Column.POST_ID], "posts.csv has no such post")
+    if cells[Column.CRITERION] not in criteria:
         legal = f"criteria.json has no such criterion; legal: {', '.join(criteria)}"
-        return refusal(path, number, "criterion", cells["criterion"], legal)
-    if "status" in cells and cells["status"] not in ("0", "1"):
-        return refusal(path, number, "status", cells["status"], "the status is 0 or 1")
+        return refusal(path, number, Column.CRITERION, cells[Column.CRITERION], legal)
+    if Column.STATUS in cells and cells[Column.STATUS] not in ("0", "1"):
+        return refusal(path, number, Column.STATUS, cells[Column.STATUS], "the status is 0 or 1")
     return None
 
 
-def _row(path: Path, post: str, criterion: str, found: list[tuple[int, Cells]], question: str, text: str) -> Found:
-    first, cells = found[0]
-    status = cells.get("status")
+def _row(
+    path: Path, post: str, criterion: str, annotations: list[tuple[int, Cells]], question: str, text: str
+) -> Found:
+    first, first_cells = annotations[0]
+    status = first_cells.get(Column.STATUS)
     answers: list[list[int]] = []
     remarks: list[str] = []
-    for number, other in found:
-        if other.get("status") != status:
-            return refusal(path, number, "status", other["status"], f"row {first} says {status} of the same pair")
+    for number, cells in annotations:
+        if cells.get(Column.STATUS) != status:
+            problem = f"row {first} has status {status} for this pair"
+            return refusal(path, number, Column.STATUS, cells[Column.STATUS], problem)
         try:
-            answers += [span for span in _evidence(other, text) if span not in answers]
+            answers += [span for span in _evidence(cells, text) if span not in answers]
         except ValueError as error:
             remarks.append(f"{path}, row {number}: {error}")
     if status == "0" and (answers or remarks):
-        return refusal(path, first, "status", status, "there is evidence for it")
+        return refusal(path, first, Column.STATUS, status, "there is evidence for it")
     example = Example(
         id=f"{post}/{criterion}",
         text=nfc(question),
         text_pair=nfc(text),
         group=criterion,
         label=status,
-        answers=answers if answers or (status == "0" and _has_evidence(cells)) else None,
+        answers=answers if answers or (status == "0" and _has_evidence(first_cells)) else None,
         split="",
     )
     return Row(example, path, first, COLUMNS, tuple(remarks))
 
 
 def _has_evidence(cells: Cells) -> bool:
-    return "evidence" in cells or "start" in cells
+    return Column.EVIDENCE in cells or Column.START in cells
 
 
 def _evidence(cells: Cells, text: str) -> list[list[int]]:
@@ -128,7 +150,7 @@ def _evidence(cells: Cells, text: str) -> list[list[int]]:
     Raises:
         ValueError: it is not in the post.
     """
-    part, start, end = (cells.get(column, "") for column in ("evidence", "start", "end"))
+    part, start, end = (cells.get(column, "") for column in (Column.EVIDENCE, Column.START, Column.END))
     if start or end:
         if not (start.isdecimal() and end.isdecimal()):
             raise ValueError(f"start {start!r} and end {end!r} are no offsets")
@@ -140,5 +162,5 @@ def _evidence(cells: Cells, text: str) -> list[list[int]]:
         return []
     found = spans.occurrences(part.strip(), text)
     if not found:
-        raise ValueError(f"the evidence {part!r} is not in post '{cells['post_id']}'")
+        raise ValueError(f"the evidence {part!r} is not in post '{cells[Column.POST_ID]}'")
     return found

@@ -14,7 +14,7 @@ from src.core.records import SPLITS, Example, read_examples
 from tests.conftest import Ended
 from tests.corpora.conftest import refusal_of, rows_of
 
-SHIPPED = Path(__file__).parents[1] / "criteria"
+SHIPPED = Path(__file__).parent / "criteria"
 HEADER = "post_id,criterion,status,evidence,start,end"
 
 
@@ -109,7 +109,10 @@ def test_whole_criteria_cannot_be_kept_together_where_that_parts_a_post(
         (["p1,jo,1,,,"], "annotations.csv, row 2, column 'criterion': criteria.json has no such criterion; legal: "),
         (["p1,joy,2,,,"], "annotations.csv, row 2, column 'status': the status is 0 or 1; the value is '2'"),
         (["p1,joy,-1,,,"], "annotations.csv, row 2, column 'status': the status is 0 or 1; the value is '-1'"),
-        (["p1,joy,1,,,", "p1,joy,0,,,"], "annotations.csv, row 3, column 'status': row 2 says 1 of the same pair"),
+        (
+            ["p1,joy,1,,,", "p1,joy,0,,,"],
+            "annotations.csv, row 3, column 'status': row 2 has status 1 for this pair",
+        ),
         (["p1,joy,0,is fun,,"], "annotations.csv, row 2, column 'status': there is evidence for it"),
         (["p1,joy,1"], "annotations.csv, row 2: 3 cells for 6 columns"),
     ],
