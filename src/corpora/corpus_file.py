@@ -1,4 +1,4 @@
-"""corpus.yaml: how one corpus is read, which labels it has, where it comes from."""
+"""corpus.yaml: how a corpus is read, which labels it has, where it comes from."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,7 +13,7 @@ from src.tasks import TASKS
 
 FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
 
-READS = {  # reader: the keys that it reads and that not every corpus may have
+READS = {  # reader: the keys that this reader supports, besides those of every corpus
     "criteria": (),
     "csv": ("columns", "delimiter", "quoting", "encoding"),
     "hub": ("columns", "hub", "config", "revision"),
@@ -28,13 +28,13 @@ class Columns(Section):
     """Names of the columns of a table; null: the table has none.
 
     Attributes:
-        id: null: made from the file's name and the row's number.
-        tokens, tags: lists, of words and of one IOB2 tag per word.
-        span: the text of the marked span; without start and end it must stand in the text exactly once.
-        start, end: of the marked span, in characters of the text, end exclusive.
+        id: null: it is made of the file name and the row number.
+        tokens, tags: lists of words and of one IOB2 tag per word.
+        span: the text of the marked span; without start and end it must occur in the text exactly once.
+        start, end: offsets of the marked span, in characters of the text; the end is exclusive.
         span_label: the kind of the span; null: SPAN.
-        answers: what stands in the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}. An empty
-            cell or list: there is no answer; null: nobody has said.
+        answers: parts of the searched text: [start, end] pairs, texts, or SQuAD's {text, answer_start}. An empty cell
+            or list: there is no answer; null: it is not annotated.
         extra: {field: column} of targets that only a task of your own reads.
     """
 
@@ -60,12 +60,12 @@ class Columns(Section):
 
 
 class LabelWords(Section):
-    """What labels are called in the corpus's language: by these alone, texts are told apart in train.mode: zero_shot.
+    """Words for the labels in the corpus's language; train.mode: zero_shot classifies texts only by these.
 
     Attributes:
-        prompt: what follows the text; {mask} stands where an encoder fills a word in.
-        words: {label: words that would be filled in}.
-        descriptions: {label: what it means, in a sentence}; for encoders that fill no words in.
+        prompt: the text is followed by it; {mask} marks the place where an encoder predicts a word.
+        words: {label: words that the encoder may predict}.
+        descriptions: {label: its meaning in a sentence}; for encoders that do not predict words.
     """
 
     prompt: str
@@ -76,7 +76,7 @@ class LabelWords(Section):
     @classmethod
     def _prompt_has_one_mask(cls, prompt: str) -> str:
         if prompt.count("{mask}") != 1 or not prompt.partition("{mask}")[0].strip():
-            raise ValueError(f"zero_shot.prompt: words and then {{mask}}, once, are expected, not {prompt!r}")
+            raise ValueError(f"zero_shot.prompt: words and then exactly one {{mask}} are expected, not {prompt!r}")
         return prompt
 
 
@@ -85,24 +85,24 @@ class Corpus(Section):
 
     Attributes:
         reader: a name in READERS; a key that the reader does not read is an error, see READS.
-        files: data files, relative to the folder of the corpus; of the hub: splits of the data set.
-        hub, config, revision: reader hub: what `datasets.load_dataset` is asked for; an id, which needs a revision, or
-            a folder.
-        delimiter, quoting: reader csv: what parts cells, and whether a cell may be enclosed in double quotes.
+        files: data files, relative to the folder of the corpus; with reader hub: splits of the data set.
+        hub, config, revision: reader hub: arguments of `datasets.load_dataset`; hub is an id, which needs a revision,
+            or a folder.
+        delimiter, quoting: reader csv: what separates cells, and whether double quotes may enclose a cell.
         encoding: readers csv and jsonl.
-        labels: the closed, ordered label set of texts; empty where texts have none.
-        rename: what the data call a label: its name here.
-        drop: labels, as the data call them, whose rows are left out, and counted.
-        splits: what the data call a split: our name for it. Without a split column that is the name of the file; names
-            that are ours already need no entry.
+        labels: the closed, ordered label set of texts; empty if texts have no label.
+        rename: {label in the data: its name in this project}.
+        drop: labels, as named in the data, whose rows are left out and counted.
+        splits: {split in the data: its name in this project}. Without a split column the name of the file is the key.
+            Names of this project need no entry.
         inseparable: rows that are equal in this field go to one split; a value in two splits is a leak.
-        leaks: what becomes of a text that is in two splits, where data are published so: error, or drop it from the one
-            that learns (train before validation before test before unseen), and count it.
-        unseen_groups: groups held out whole when prepare splits afresh.
-        canonical_idioms: `group` where each group is an idiom in its dictionary form, or a file with one a line.
-        zero_shot: null: texts can be labelled by a model that has learnt to, only.
-        expected: {task: {metric: [low, high]}} of fine-tuned base encoders, on groups that train has seen.
-        fetch: the command that brings the data files.
+        leaks: if the published data have a text in two splits: error stops prepare; drop removes and counts the copy
+            in the split that is closer to training (train before validation before test before unseen).
+        unseen_groups: groups that are held out whole when prepare draws a fresh split.
+        canonical_idioms: `group` if each group is an idiom in its dictionary form, or a file with one idiom per line.
+        zero_shot: null: the corpus cannot be used in train.mode: zero_shot.
+        expected: {task: {metric: [low, high]}} of fine-tuned base encoders, on groups that training has seen.
+        fetch: the command that downloads the data files.
     """
 
     description: str
@@ -135,14 +135,14 @@ class Corpus(Section):
     @classmethod
     def _labels_are_a_set(cls, labels: list[str]) -> list[str]:
         if len(labels) == 1 or len(set(labels)) < len(labels):
-            raise ValueError(f"labels: at least 2, each once, or [] where texts have none; not {labels}")
+            raise ValueError(f"labels: 2 or more different labels are expected, or [] if texts have none; not {labels}")
         if "-1" in labels:
             raise ValueError(
-                "labels: -1 is no label, but what unlabelled rows bear; name it under drop to leave them out"
+                "labels: -1 marks rows without a label and is not a label; name it under drop to leave these rows out"
             )
         for name in sorted({"macro", "weighted"} & set(labels)):
             raise ValueError(
-                f"labels: the score of a label '{name}' would be called f1_{name}, as that of all labels is"
+                f"labels: rename '{name}': its score would be called f1_{name}, which is the score over all labels"
             )
         return labels
 
@@ -150,10 +150,10 @@ class Corpus(Section):
     @classmethod
     def _encoding_is_known(cls, encoding: str) -> str:
         try:
-            "a".encode(encoding)  # some that Python knows are of bytes to bytes, such as zlib
+            "a".encode(encoding)  # some codecs of Python, such as zlib, do not encode text
         except (LookupError, ValueError) as error:
             raise ValueError(
-                f"encoding: unknown encoding {encoding!r}; utf-8, utf-16, cp1255 are some that are known"
+                f"encoding: unknown encoding {encoding!r}; legal: utf-8, utf-16, cp1255 and others of Python"
             ) from error
         return encoding
 
@@ -168,25 +168,25 @@ class Corpus(Section):
                 f"corpus and {', '.join(reads) or 'no other key'}"
             )
         if self.reader == "hub" and self.hub is None:
-            raise ValueError("hub is missing: reader hub must know the id or the folder of a data set")
+            raise ValueError("hub is missing: reader hub needs the id or the folder of a data set")
         if self.reader in TABLES and self.columns.text is None:
-            raise ValueError(f"columns.text is missing: reader {self.reader} must know which column the text is in")
+            raise ValueError(f"columns.text is missing: reader {self.reader} needs the name of the text column")
         if self.reader == "criteria" and self.inseparable != "text_pair":
-            raise ValueError("inseparable: reader criteria needs text_pair, else rows of one post go to several splits")
+            raise ValueError("inseparable: reader criteria needs text_pair, which keeps a post in one split")
         for first, second in (("tokens", "tags"), ("start", "end")):
             if (getattr(self.columns, first) is None) != (getattr(self.columns, second) is None):
                 raise ValueError(f"columns.{first} and columns.{second} must both be given")
         if self.columns.tags is not None and (self.columns.span is not None or self.columns.start is not None):
-            raise ValueError("columns.tags contradicts columns.span and columns.start: name one form of the span")
+            raise ValueError("columns.tags contradicts columns.span and columns.start: keep one of them")
         for name in self.rename.values():
             if name not in self.labels:
                 raise ValueError(f"rename: {unknown_name('label', name, self.labels)}")
         if "-1" in self.rename:
-            raise ValueError("rename: -1 is no label, but what unlabelled rows bear; name it under drop")
+            raise ValueError("rename: -1 marks rows without a label and is not a label; name it under drop")
         for key in ("words", "descriptions") if self.zero_shot else ():
             if set(named := getattr(self.zero_shot, key)) != set(self.labels):
                 raise ValueError(
-                    f"zero_shot.{key}: each label needs an entry, {', '.join(self.labels)}; it has {', '.join(named)}"
+                    f"zero_shot.{key}: each label needs an entry ({', '.join(self.labels)}); it has {', '.join(named)}"
                 )
         for name in self.splits.values():
             if name not in SPLITS:
@@ -201,7 +201,7 @@ def load(folder: Path) -> Corpus:
     """Reads the corpus.yaml of a folder.
 
     Raises:
-        UserError: no such corpus (with the names of those there are), or a corpus.yaml that breaks the schema.
+        UserError: the corpus does not exist (the error names all corpora), or its corpus.yaml violates the schema.
     """
     if not (folder / "corpus.yaml").is_file():
         known = sorted(path.parent.name for path in folder.parent.glob("*/corpus.yaml"))
@@ -212,7 +212,7 @@ def load(folder: Path) -> Corpus:
 
 
 def with_group(corpus: Corpus, column: str | None) -> Corpus:
-    """Returns a corpus whose group is another column; None: the one of corpus.yaml.
+    """Returns the corpus with another column as its group; None: the column of corpus.yaml.
 
     Raises:
         UserError: the columns of the reader are fixed.
@@ -221,8 +221,8 @@ def with_group(corpus: Corpus, column: str | None) -> Corpus:
         return corpus
     if corpus.reader not in TABLES:
         raise UserError(
-            f"prepare.group_column: {column}: reader {corpus.reader} has a group of its own; set it to null "
-            f"(readers with columns to choose from: {', '.join(TABLES)})"
+            f"prepare.group_column: {column}: reader {corpus.reader} has a fixed group; set it to null "
+            f"(readers with a choice of columns: {', '.join(TABLES)})"
         )
     changed: dict[str, Any] = {"columns": corpus.columns.model_copy(update={"group": column})}
     return corpus.model_copy(update=changed)

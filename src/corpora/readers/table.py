@@ -11,7 +11,7 @@ from src.core.records import Example
 from src.core.user_errors import UserError
 from src.corpora.corpus_file import Columns, Corpus
 from src.corpora.readers import spans
-from src.corpora.rows import Found, Row, nfc, refusal
+from src.corpora.rows import Row, RowOrError, nfc, refusal
 
 INPUTS = ("text", "text_pair")  # the columns that prediction needs; the others hold gold values
 
@@ -21,7 +21,7 @@ def required(corpus: Corpus, *, targets: bool) -> list[str]:
     return [column for field, column in corpus.columns.named.items() if targets or field in INPUTS]
 
 
-def row(path: Path, number: int, cells: Mapping[str, Any], corpus: Corpus) -> Found:
+def row(path: Path, number: int, cells: Mapping[str, Any], corpus: Corpus) -> RowOrError:
     """Makes one row, or returns the error that refuses it."""
     try:
         return _Cells(path, number, cells, corpus).row()
