@@ -251,7 +251,7 @@ def test_a_file_that_is_wrong_is_refused(table: Table, text: str, meta: dict[str
         ({"reader": "squad"}, ["columns: reader squad does not read this key", "and no other key"]),
         ({"reader": "hub"}, ["hub is missing: reader hub"]),
         ({"hub": "owner/name"}, ["hub: reader csv does not read this key", "and columns, delimiter, quoting"]),
-        ({"labels": ["a", "a"]}, ["labels: ", "2 or more different labels"]),
+        ({"labels": ["a", "a"]}, ["labels: ", "at least 2 different labels"]),
         ({"labels": ["0", "-1"]}, ["labels: -1 marks rows without a label"]),
         ({"labels": ["no", "macro"]}, ["labels: rename 'macro': its score would be called f1_macro"]),
         ({"labels": ["weighted", "no"]}, ["rename 'weighted': its score would be called f1_weighted"]),
