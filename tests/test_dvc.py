@@ -87,7 +87,7 @@ def test_a_folder_for_the_hub_has_the_model_and_a_card_with_the_scores_of_evalua
             " {2,}", " ", card.text
         )  # columns are aligned
     assert "baseline tfidf" in card.text
-    assert "hub is there already" in sh("python -m src card --out hub", project, status=2)
+    assert "hub exists already" in sh("python -m src card --out hub", project, status=2)
     shutil.rmtree(made)
 
 
@@ -96,7 +96,7 @@ def test_scores_of_another_model_are_not_put_into_the_card(project: Path, change
     before = (project / changed).read_text()
     (project / changed).write_text(f"{before} ")
     told = sh("python -m src card --out hub", project, status=2)
-    assert told.startswith("error: metrics/evaluate.json has not the scores of models/current: ")
+    assert told.startswith("error: metrics/evaluate.json has scores of another model: ")
     assert told.count("\n") == 1
     assert not (project / "hub").exists()
     (project / changed).write_text(before)

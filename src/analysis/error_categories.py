@@ -22,11 +22,7 @@ def count(rows: Sequence[Prediction]) -> dict[str, int]:
 
 
 def grouped(task: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """Sums the categories of each group. A category without a group keeps its own count.
-
-    >>> grouped('span', {"PERFECT": 5, "MISS": 1, "FALSE_POSITIVE": 2, "SHIFT": 0})
-    {'PERFECT': 5, 'DETECTION': 3, 'POSITION': 0}
-    """
+    """Sums the categories of each group. A category without a group keeps its own count."""
     group_of = {name: group for group, names in TASKS[task].category_groups.items() for name in names}
     sums: dict[str, int] = defaultdict(int)
     for name, number in counts.items():
@@ -45,11 +41,7 @@ def shares(counts: Mapping[str, int]) -> dict[str, float]:
 
 
 def table(task: str, counts: Mapping[str, int]) -> dict[str, tuple[int, float]]:
-    """Returns the rows and the share of each category, then of each group of categories, named `= GROUP`.
-
-    >>> table('span', {"PERFECT": 3, "MISS": 1})
-    {'PERFECT': (3, 0.75), 'MISS': (1, 0.25), '= DETECTION': (1, 0.25)}
-    """
+    """Returns the rows and the share of each category, then of each group of categories, named `= GROUP`."""
     sums = {f"= {name}": number for name, number in grouped(task, counts).items() if name not in counts}
     total = sum(counts.values())
     return {name: (number, number / total) for name, number in {**counts, **sums}.items()}

@@ -11,8 +11,8 @@ class UserError(Exception):
 def unknown_name(kind: str, name: str, legal: Iterable[str]) -> UserError:
     """Builds the error for an unknown name. The message has the nearest legal name and all legal names.
 
-    >>> str(unknown_name("task", "spam", ["cls", "span"]))
-    "unknown task 'spam', did you mean 'span'? Legal: cls, span"
+    >>> str(unknown_name("model", "bart", ["bert", "roberta"]))
+    "unknown model 'bart', did you mean 'bert'? Legal: bert, roberta"
     """
     legal = list(legal)
     by_last_part = {key.rpartition(".")[2]: key for key in legal}  # train.foo is not similar to train.epochs

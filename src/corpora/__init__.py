@@ -1,6 +1,6 @@
-"""Corpora: a folder data/raw/<corpus> with a corpus.yaml and data files becomes checked, split Examples.
+"""Corpora: turns a folder data/raw/<corpus> with a corpus.yaml and data files into checked, split Examples.
 
-A new corpus is a new folder; only a new format needs code: one file in readers/, one row of READERS, one row of READS.
+A new corpus is a new folder. A new format needs a file in readers/, a row of READERS and a row of READS.
 """
 
 from collections import Counter
@@ -12,17 +12,17 @@ from typing import Any, Protocol, TypeVar
 from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import criteria, csv, hub, idioms, jsonl, squad
-from src.corpora.rows import Entry, Found, Row
+from src.corpora.rows import Entry, Row, RowOrError
 
 
 class Reader(Protocol):
-    """Reads one file: yields a row, or the UserError that refuses it, and raises what is wrong with the whole file."""
+    """Reads one file: yields each row, or the UserError that refuses it; raises errors of the whole file."""
 
-    def __call__(self, path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
+    def __call__(self, path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
         """
         Args:
-            targets: False: what is only needed to train and to score (label, tags, answers, group, split) may be
-                absent from the file.
+            targets: False: the file may lack columns that only training and scoring need (label, tags, answers,
+                group, split).
         """
 
 
@@ -40,52 +40,52 @@ def read(folder: Path, corpus: Corpus) -> Iterator[Row]:
     """Yields all rows of a corpus, in the order of its files.
 
     Raises:
-        UserError: a data file that is not there, or the first row that is refused.
+        UserError: a data file does not exist, or a row is refused.
     """
-    for found in try_read(folder, corpus):
-        if isinstance(found, UserError):
-            raise found
-        yield found
+    for row in try_read(folder, corpus):
+        if isinstance(row, UserError):
+            raise row
+        yield row
 
 
-def try_read(folder: Path, corpus: Corpus) -> Iterator[Found]:
-    """Yields all rows of a corpus, in the order of its files, and what is wrong with those that are refused.
+def try_read(folder: Path, corpus: Corpus) -> Iterator[RowOrError]:
+    """Yields all rows of a corpus in the order of its files, and the errors of the rows that are refused.
 
     Raises:
-        UserError: a data file that is not there or cannot be read.
+        UserError: a data file does not exist or cannot be read.
     """
     reader = READERS[corpus.reader]
     for name in corpus.files:
         if corpus.hub is None and not (folder / name).is_file():
-            raise UserError(f"corpus '{folder.name}' has no file {folder / name}; to fetch it: {corpus.fetch}")
+            raise UserError(f"corpus '{folder.name}' has no file {folder / name}; fetch it with: {corpus.fetch}")
     for name in corpus.files:
-        for found in reader(folder / name, corpus):
-            yield found if isinstance(found, UserError) else _named(found, corpus, name)
+        for row in reader(folder / name, corpus):
+            yield row if isinstance(row, UserError) else _named(row, corpus, name)
 
 
-def stream(path: Path, corpus: Corpus, *, targets: bool = False) -> Iterator[Found]:
-    """Yields the rows of one file that lies anywhere, in constant memory (csv, jsonl, idioms), as input to predict.
+def stream(path: Path, corpus: Corpus, *, targets: bool = False) -> Iterator[RowOrError]:
+    """Yields the rows of any file as input to predict, in constant memory (csv, jsonl, idioms).
 
-    What only says what is right may be absent from the file, unless `targets` asks for it: such a row has None, and ''
-    as its split. So has a row whose label corpus.yaml drops.
+    Gold values may be absent from the file unless `targets` is True: they are None, and the split is ''. A label that
+    corpus.yaml drops becomes None too.
 
     Raises:
-        UserError: a reader that reads no file, no such file, or one that cannot be read.
+        UserError: the reader does not read files, or the file does not exist or cannot be read.
     """
     reader = READERS[corpus.reader]
     if corpus.hub is not None:
-        raise UserError(f"{path}: reader hub reads no file; name the same columns under reader csv or jsonl")
+        raise UserError(f"{path}: reader hub does not read files; use reader csv or jsonl with the same columns")
     if not path.is_file():
         raise UserError(f"{path} does not exist")
-    for found in reader(path, corpus, targets=targets):
-        if isinstance(found, Row) and found.example.label in corpus.drop:
-            yield replace(found, example=replace(found.example, label=None))
+    for row in reader(path, corpus, targets=targets):
+        if isinstance(row, Row) and row.example.label in corpus.drop:
+            yield replace(row, example=replace(row.example, label=None))
         else:
-            yield found if isinstance(found, UserError) else _named(found, corpus, path.name)
+            yield row if isinstance(row, UserError) else _named(row, corpus, path.name)
 
 
 def _named(row: Row, corpus: Corpus, file: str) -> Row:
-    """Gives label and split their names; a row without a split has that of its file, if corpus.yaml names one."""
+    """Renames label and split; a row without a split gets the split of its file, if corpus.yaml names one."""
     label, split = row.example.label, row.example.split
     changes: dict[str, Any] = {
         "label": None if label is None else corpus.rename.get(label, label),

@@ -1,4 +1,4 @@
-"""The canonical idioms of a corpus: what `lexicon_canonical` looks for. They are knowledge, no gold span is read."""
+"""The canonical idioms of a corpus, which `lexicon_canonical` searches. No gold span is read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ from src.corpora.rows import Entry, lines, nfc, undecoded
 
 
 def idioms(folder: Path, corpus: Corpus, rows: Sequence[Entry]) -> list[str]:
-    """Returns the canonical idioms, sorted; none where corpus.yaml has no `canonical_idioms`.
+    """Returns the canonical idioms, sorted; an empty list if corpus.yaml has no `canonical_idioms`.
 
     Args:
-        rows: all rows of the corpus: idioms that are held out, or that a subset leaves out, are known too.
+        rows: all rows of the corpus, including rows that are held out or not in the subset.
 
     Raises:
-        UserError: the file is not there or not UTF-8, or there is no idiom in it; no row has a group.
+        UserError: the file does not exist, is not UTF-8 or has no idiom; or no row has a group.
     """
     source = corpus.canonical_idioms
     if source is None:
@@ -29,10 +29,10 @@ def idioms(folder: Path, corpus: Corpus, rows: Sequence[Entry]) -> list[str]:
                 raise problem
     else:
         raise UserError(
-            f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); fetch: {corpus.fetch}"
+            f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); fetch it with: {corpus.fetch}"
         )
-    found = {" ".join(idiom.split()) for idiom in listed} - {""}
-    if not found:
-        place = "no row has a group" if source == "group" else f"{folder / source} is empty"
-        raise UserError(f"corpus '{folder.name}' has no canonical idioms: {place}; mend or drop canonical_idioms")
-    return sorted(found)
+    names = {" ".join(idiom.split()) for idiom in listed} - {""}
+    if not names:
+        cause = "no row has a group" if source == "group" else f"{folder / source} is empty"
+        raise UserError(f"corpus '{folder.name}' has no canonical idioms: {cause}; fix or remove canonical_idioms")
+    return sorted(names)

@@ -1,4 +1,4 @@
-"""corpus.yaml: how one corpus is read, which labels it has, where it comes from."""
+"""corpus.yaml: how a corpus is read, which labels it has, where it comes from."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,7 +13,7 @@ from src.tasks import TASKS
 
 FileName = Annotated[str, Field(pattern=r"^(\w[\w .-]*/)*\w[\w .-]*$")]
 
-READS = {  # reader: the keys that it reads and that not every corpus may have
+READS = {  # reader: the keys that this reader supports, besides those of every corpus
     "criteria": (),
     "csv": ("columns", "delimiter", "quoting", "encoding"),
     "hub": ("columns", "hub", "config", "revision"),
@@ -67,7 +67,7 @@ class Columns(Section):
 
 
 class LabelWords(Section):
-    """What labels are called in the corpus's language: by these alone, texts are told apart in train.mode: zero_shot.
+    """Words for the labels in the corpus's language; train.mode: zero_shot classifies texts only by these.
 
     Attributes:
         prompt: what follows the text. The encoder fills a word in at {mask}.
@@ -83,7 +83,7 @@ class LabelWords(Section):
     @classmethod
     def _prompt_has_one_mask(cls, prompt: str) -> str:
         if prompt.count("{mask}") != 1 or not prompt.partition("{mask}")[0].strip():
-            raise ValueError(f"zero_shot.prompt: words and then {{mask}}, once, are expected, not {prompt!r}")
+            raise ValueError(f"zero_shot.prompt: words and then exactly one {{mask}} are expected, not {prompt!r}")
         return prompt
 
 
@@ -147,14 +147,16 @@ class Corpus(Section):
     @classmethod
     def _labels_are_a_set(cls, labels: list[str]) -> list[str]:
         if len(labels) == 1 or len(set(labels)) < len(labels):
-            raise ValueError(f"labels: at least 2, each once, or [] where texts have none; not {labels}")
+            raise ValueError(f"labels: expected at least 2 different labels, or [] if texts have none; not {labels}")
+                f"labels: at least 2 different labels are expected, or [] if texts have none; not {labels}"
+            )
         if "-1" in labels:
             raise ValueError(
-                "labels: -1 is no label, but what unlabelled rows bear; name it under drop to leave them out"
+                "labels: -1 marks rows without a label and is not a label; name it under drop to leave these rows out"
             )
         for name in sorted({"macro", "weighted"} & set(labels)):
             raise ValueError(
-                f"labels: the score of a label '{name}' would be called f1_{name}, as that of all labels is"
+                f"labels: rename '{name}': its score would be called f1_{name}, which is the score over all labels"
             )
         return labels
 
@@ -162,10 +164,10 @@ class Corpus(Section):
     @classmethod
     def _encoding_is_known(cls, encoding: str) -> str:
         try:
-            "a".encode(encoding)  # some that Python knows are of bytes to bytes, such as zlib
+            "a".encode(encoding)  # some codecs of Python, such as zlib, do not encode text
         except (LookupError, ValueError) as error:
             raise ValueError(
-                f"encoding: unknown encoding {encoding!r}; utf-8, utf-16, cp1255 are some that are known"
+                f"encoding: unknown encoding {encoding!r}; legal: utf-8, utf-16, cp1255 and others of Python"
             ) from error
         return encoding
 
@@ -180,25 +182,25 @@ class Corpus(Section):
                 f"corpus and {', '.join(reads) or 'no other key'}"
             )
         if self.reader == "hub" and self.hub is None:
-            raise ValueError("hub is missing: reader hub must know the id or the folder of a data set")
+            raise ValueError("hub is missing: reader hub needs the id or the folder of a data set")
         if self.reader in TABLES and self.columns.text is None:
-            raise ValueError(f"columns.text is missing: reader {self.reader} must know which column the text is in")
+            raise ValueError(f"columns.text is missing: reader {self.reader} needs the name of the text column")
         if self.reader == "criteria" and self.inseparable != "text_pair":
-            raise ValueError("inseparable: reader criteria needs text_pair, else rows of one post go to several splits")
-        for one, other in (("tokens", "tags"), ("start", "end")):
-            if (getattr(self.columns, one) is None) != (getattr(self.columns, other) is None):
-                raise ValueError(f"columns.{one} and columns.{other} need one another")
+            raise ValueError("inseparable: reader criteria needs text_pair, which keeps a post in one split")
+        for first, second in (("tokens", "tags"), ("start", "end")):
+            if (getattr(self.columns, first) is None) != (getattr(self.columns, second) is None):
+                raise ValueError(f"columns.{first} and columns.{second} must both be given")
         if self.columns.tags is not None and (self.columns.span is not None or self.columns.start is not None):
-            raise ValueError("columns.tags contradicts columns.span and columns.start: name one form of the span")
+            raise ValueError("columns.tags contradicts columns.span and columns.start: keep one of them")
         for name in self.rename.values():
             if name not in self.labels:
                 raise ValueError(f"rename: {unknown_name('label', name, self.labels)}")
         if "-1" in self.rename:
-            raise ValueError("rename: -1 is no label, but what unlabelled rows bear; name it under drop")
+            raise ValueError("rename: -1 marks rows without a label and is not a label; name it under drop")
         for key in ("words", "descriptions") if self.zero_shot else ():
             if set(named := getattr(self.zero_shot, key)) != set(self.labels):
                 raise ValueError(
-                    f"zero_shot.{key}: each label needs an entry, {', '.join(self.labels)}; it has {', '.join(named)}"
+                    f"zero_shot.{key}: each label needs an entry ({', '.join(self.labels)}); it has {', '.join(named)}"
                 )
         for name in self.splits.values():
             if name not in SPLITS:
@@ -213,7 +215,7 @@ def load(folder: Path) -> Corpus:
     """Reads the corpus.yaml of a folder.
 
     Raises:
-        UserError: no such corpus (with the names of those there are), or a corpus.yaml that breaks the schema.
+        UserError: the corpus does not exist (the error names all corpora), or its corpus.yaml violates the schema.
     """
     if not (folder / "corpus.yaml").is_file():
         known = sorted(path.parent.name for path in folder.parent.glob("*/corpus.yaml"))
@@ -224,7 +226,7 @@ def load(folder: Path) -> Corpus:
 
 
 def with_group(corpus: Corpus, column: str | None) -> Corpus:
-    """Returns a corpus whose group is another column; None: the one of corpus.yaml.
+    """Returns the corpus with another column as its group; None: the column of corpus.yaml.
 
     Raises:
         UserError: the columns of the reader are fixed.
@@ -233,8 +235,8 @@ def with_group(corpus: Corpus, column: str | None) -> Corpus:
         return corpus
     if corpus.reader not in TABLES:
         raise UserError(
-            f"prepare.group_column: {column}: reader {corpus.reader} has a group of its own; set it to null "
-            f"(readers with columns to choose from: {', '.join(TABLES)})"
+            f"prepare.group_column: {column}: reader {corpus.reader} has a fixed group; set it to null "
+            f"(readers with a choice of columns: {', '.join(TABLES)})"
         )
     changed: dict[str, Any] = {"columns": corpus.columns.model_copy(update={"group": column})}
     return corpus.model_copy(update=changed)

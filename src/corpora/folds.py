@@ -1,7 +1,7 @@
-"""What one fold of a cross-validation tests: a share of the rows, or whole groups (leave-idioms-out).
+"""The test rows of one fold of a cross-validation: a share of the rows, or whole groups (leave-idioms-out).
 
-The folds of a split_seed are the same whichever of them is asked for, and each row is in exactly one. scikit-learn,
-which draws them, is imported late: without folds, prepare starts fast.
+The same split_seed always draws the same folds, and each row is in exactly one fold. scikit-learn, which draws them,
+is imported late: without folds, prepare starts fast.
 """
 
 import warnings
@@ -15,15 +15,15 @@ from src.corpora.rows import Entry
 
 
 def tested_rows(units: Sequence[Sequence[Entry]], params: PrepareParams) -> set[str]:
-    """Returns the ids in the fold: of every group and Entry.kind the same share, to a row, as far as whole units allow.
+    """Returns the ids in the fold: the same share of every group and Entry.kind, as far as whole units allow.
 
     Args:
         units: rows that stay together, in the order of their ids.
 
     Raises:
-        UserError: no group and label has as many rows, or there are not as many units, as there are folds.
+        UserError: there are more folds than rows of every group and label, or more folds than units.
 
-    Source: scikit-learn, StratifiedKFold; StratifiedGroupKFold where a unit has several rows.
+    Source: scikit-learn, StratifiedKFold; StratifiedGroupKFold if a unit has several rows.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -32,16 +32,16 @@ def tested_rows(units: Sequence[Sequence[Entry]], params: PrepareParams) -> set[
     _refuse_too_few(max(Counter(strata).values(), default=0), "rows of any group and label", params)
     if len(units) == len(rows):
         return {rows[i].id for i in _fold(StratifiedKFold, strata, None, params)}
-    _refuse_too_few(len(units), "texts and groups that must not be parted", params)
+    _refuse_too_few(len(units), "texts and groups that must stay whole", params)
     names = [str(number) for number, unit in enumerate(units) for _ in unit]
     return {rows[i].id for i in _fold(StratifiedGroupKFold, strata, names, params)}
 
 
 def tested_groups(rows: Sequence[Entry], params: PrepareParams) -> list[str]:
-    """Returns the groups in the fold, sorted; kinds of rows are as in all rows, as far as whole groups allow.
+    """Returns the groups in the fold, sorted; the shares of kinds equal those of all rows, as far as groups allow.
 
     Raises:
-        UserError: a row without a group, or fewer groups, or fewer rows of each label, than folds.
+        UserError: a row has no group, or there are fewer groups, or fewer rows of each label, than folds.
 
     Source: scikit-learn, StratifiedGroupKFold.
     """
@@ -51,21 +51,21 @@ def tested_groups(rows: Sequence[Entry], params: PrepareParams) -> list[str]:
     groups = [row.group for row in rows if row.group is not None]
     if len(groups) < len(rows):
         place = next(row.place for row in rows if row.group is None)
-        raise UserError(f"prepare.group_by: group needs a group in every row, and {place}, has none; set it to null")
+        raise UserError(f"prepare.group_by: group needs a group in every row; {place}, has no group; set it to null")
     labels = [str(row.kind) for row in rows]
     _refuse_too_few(len(set(groups)), "groups that prepare.group_by: group can hold out", params)
     _refuse_too_few(max(Counter(labels).values()), "rows of any label", params)
     return sorted({groups[i] for i in _fold(StratifiedGroupKFold, labels, groups, params)})
 
 
-def _refuse_too_few(found: int, what: str, params: PrepareParams) -> None:
-    if params.folds is not None and found < params.folds:
-        raise UserError(f"prepare.folds: {params.folds} is more than the {found} {what}; set fewer folds")
+def _refuse_too_few(count: int, items: str, params: PrepareParams) -> None:
+    if params.folds is not None and count < params.folds:
+        raise UserError(f"prepare.folds: {params.folds} is more than the {count} {items}; set fewer folds")
 
 
 def _fold(splitter: Any, strata: Sequence[str], groups: Sequence[str] | None, params: PrepareParams) -> Sequence[int]:
-    assert params.fold is not None  # config lets neither of fold and folds stand alone
+    assert params.fold is not None  # config requires both fold and folds, or neither
     folds = splitter(params.folds, shuffle=True, random_state=params.split_seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # it is in some of the folds only
+        warnings.filterwarnings("ignore", "The least populated class")  # then some folds have no row of it
         return [test for _, test in folds.split(strata, strata, groups)][params.fold]

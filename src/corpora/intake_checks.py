@@ -1,7 +1,4 @@
-"""Intake checks that hold for every corpus and stop prepare. What is merely reported: copies.py, statistics.py.
-
-Each function raises UserError with file, row, column and value.
-"""
+"""Intake checks of every corpus, which stop prepare; each error names file, row, column and value."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -17,22 +14,21 @@ def check_rows(rows: Sequence[Entry], corpus: Corpus) -> None:
     """Checks each row by itself, and that ids are unique.
 
     Raises:
-        UserError: what `check_row` refuses, or an id that comes twice.
+        UserError: `check_row` refuses a row, or an id occurs twice.
     """
     ids: dict[str, Entry] = {}
     for row in rows:
         check_row(row, corpus)
         first = ids.setdefault(row.id, row)
         if first is not row:
-            raise row.refuse("id", f"the id stands already in {first.place}")
+            raise row.refuse("id", f"{first.place}, has the same id")
 
 
 def check_row(row: Entry, corpus: Corpus) -> None:
-    """Checks one row by itself, whatever the others are.
+    """Checks one row without the others.
 
     Raises:
-        UserError: empty id or text, unknown label, tags that do not fit the words, I- without B-, a word that is not
-            in the text, an answer that is no span of the text.
+        UserError: the id or a text is empty, a text is not Unicode, or a task refuses the row.
     """
     example = row.example
     if not example.id:
@@ -42,7 +38,7 @@ def check_row(row: Entry, corpus: Corpus) -> None:
             raise row.refuse(field, "the text is empty")
     for field in ("id", "text", "text_pair", "group", "label", "tokens", "tags", "split"):
         if not _is_unicode(getattr(example, field)):
-            raise row.refuse(field, "half of a surrogate pair, which no file can hold; replace it")
+            raise row.refuse(field, "half of a surrogate pair is not valid Unicode; replace it")
     for task in TASKS.values():
         for field, problem in task.problems(example, corpus.labels):
             raise row.refuse(field, problem)
@@ -57,7 +53,7 @@ def _is_unicode(value: str | list[str] | None) -> bool:
 
 
 def check_leaks(rows: Sequence[Entry], *inseparable: str | None) -> None:
-    """Checks that no text is in two splits, that unseen groups are unseen, and that inseparable rows are together.
+    """Checks that no text is in two splits, no seen group is in unseen, and inseparable rows are in one split.
 
     Raises:
         UserError: the first of `find_leaks`.
@@ -67,17 +63,16 @@ def check_leaks(rows: Sequence[Entry], *inseparable: str | None) -> None:
 
 
 def find_leaks(rows: Sequence[Entry], *inseparable: str | None) -> Iterator[UserError]:
-    """Yields an error for each leak; it names both places.
+    """Yields an error for each leak, with both places.
 
     Args:
-        inseparable: fields of which no value may be in two splits, beside copies of a text and unseen groups; None
-            is no field.
+        inseparable: fields whose values may not be in two splits; None is ignored.
     """
     for row, copy in leaking(rows):
         yield copy.refuse(
             "text",
-            f"a leak: {row.place}, in split {row.split}, has the same text (but for case, spaces and "
-            f"punctuation), and this row is in {copy.split}; leaks: drop in corpus.yaml leaves the former out",
+            f"leak: {row.place}, in split {row.split}, has the same text (ignoring case, spaces and "
+            f"punctuation), and this row is in {copy.split}; to drop the other row, set leaks: drop in corpus.yaml",
         )
     yield from _parted(rows, "group", lambda split: "unseen" if split == "unseen" else "seen")
     for field in dict.fromkeys(inseparable):
@@ -86,27 +81,27 @@ def find_leaks(rows: Sequence[Entry], *inseparable: str | None) -> Iterator[User
 
 
 def _parted(rows: Sequence[Entry], field: str, part_of: Callable[[str], str]) -> Iterator[UserError]:
-    """Yields an error for each value of the field that is in two parts; the row in the later split is refused."""
+    """Yields an error for each value of the field that is in two parts; it refuses the row in the later split."""
     places: dict[Hashable, dict[str, Entry]] = defaultdict(dict)
     for row in rows:
         value = value_of(row, field)
         if value is not None:
             places[value].setdefault(part_of(row.split), row)
-    for found in places.values():
-        first, *others = sorted(found.values(), key=lambda row: ORDER[row.split])
+    for rows_of_parts in places.values():
+        first, *others = sorted(rows_of_parts.values(), key=lambda row: ORDER[row.split])
         if others:
             yield others[-1].refuse(
                 field,
-                f"a leak: {first.place}, in split {first.split}, has the same {field}, "
+                f"leak: {first.place}, in split {first.split}, has the same {field}, "
                 f"and this row is in {others[-1].split}",
             )
 
 
 def check_kinds(rows: Sequence[Entry]) -> None:
-    """Checks that train shows every kind of span.
+    """Checks that train has every kind of span.
 
     Raises:
-        UserError: a row of another split has a kind that none of train has.
+        UserError: a row of another split has a kind that is not in train.
     """
     known = {kind for row in rows if row.split == "train" for kind in row.span_kinds}
     for row in rows:
@@ -115,10 +110,10 @@ def check_kinds(rows: Sequence[Entry]) -> None:
 
 
 def check_sizes(rows: Sequence[Entry], unseen_groups: Sequence[str]) -> None:
-    """Checks that no split is empty; unseen may be where no group is held out.
+    """Checks that no split is empty; unseen may be empty if no group is held out.
 
     Raises:
-        UserError: names the empty split and the sizes of all.
+        UserError: a split is empty; the error has the sizes of all splits.
     """
     sizes = Counter(row.split for row in rows)
     for split in ["train", "validation", "test", *(["unseen"] if unseen_groups else [])]:

@@ -1,7 +1,7 @@
-"""Pairs of texts that are nearly the same, among any number of rows: all of them, and exactly how similar they are.
+"""Finds all near-duplicate texts among any number of rows, with their exact similarity.
 
-Texts are read one at a time. What is held of a row does not grow with its text, but for the hashes of those of its
-rarest n-grams that stand in other rows too.
+Texts are read one at a time. The memory per row does not depend on the length of its text, except for the hashes of
+its rarest n-grams that also occur in other rows.
 """
 
 import math
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from src.core.records import Example
 from src.corpora.rows import Entry, letters
 
-NEAR = 0.8  # Jaccard similarity of character 5-grams from which two texts count as near-duplicates
+NEAR = 0.8  # two texts with at least this Jaccard similarity of character 5-grams are near-duplicates
 GRAM = 5
-BUCKETS = 22  # bits of a hash by which n-grams are counted: 16 MiB of counts
-SKETCH = 512  # bits that stand for the n-grams of a row; of texts of thousands of characters, nearly all are set
-BLOCK = 2**16  # postings that are joined at once
+BUCKETS = 22  # n-grams are counted by this many bits of their hash: 16 MiB of counts
+SKETCH = 512  # bits that represent the n-grams of a row; texts of thousands of characters set nearly all bits
+BLOCK = 2**16  # number of postings that are joined at once
 LOW = np.uint64(2**32 - 1)
 HIGH = ~LOW
 
@@ -29,20 +29,20 @@ Numbers = NDArray[np.int64]
 def near_duplicates(rows: Sequence[Entry]) -> list[tuple[str, str, float]]:
     """Finds the pairs of texts whose character 5-grams have a Jaccard similarity of at least 0.8.
 
-    Two pairs of texts are as similar as the less similar of their sides: two questions on one paragraph are no
+    The similarity of two pairs is that of the less similar side: two questions on one paragraph are not
     near-duplicates.
 
     Returns:
         (id, id, similarity) of each pair, most similar first.
 
-    Source: prefix filtering, Bayardo et al. 2007, Scaling Up All Pairs Similarity Search: two sets that are so similar
-    share one of their rarest n-grams, so only those are indexed. Where both sides are so similar, their union is.
+    Source: prefix filtering, Bayardo et al. 2007, Scaling Up All Pairs Similarity Search: two sets of this similarity
+    share one of their rarest n-grams, so only these are indexed. If both sides are similar, their unions are too.
     """
     postings, sketches, sizes = _index(rows)
     candidates: set[tuple[int, int]] = set()
-    for one, other in _sharing(postings):
-        likely = _may_be_near(sketches[one], sketches[other], sizes[one] + sizes[other])
-        candidates.update(zip(one[likely].tolist(), other[likely].tolist(), strict=True))
+    for rows_a, rows_b in _sharing(postings):
+        likely = _may_be_near(sketches[rows_a], sketches[rows_b], sizes[rows_a] + sizes[rows_b])
+        candidates.update(zip(rows_a[likely].tolist(), rows_b[likely].tolist(), strict=True))
     pairs = []
     for first, second in sorted(candidates):
         similarity = _similarity(letters(rows[first].example), letters(rows[second].example))
@@ -54,12 +54,12 @@ def near_duplicates(rows: Sequence[Entry]) -> list[tuple[str, str, float]]:
 def _index(rows: Sequence[Entry]) -> tuple[Hashes, NDArray[np.uint8], Numbers]:
     """Indexes the rarest n-grams of rows.
 
-    An n-gram is as rare as all of its bucket together are: any order that is the same in all rows finds all pairs. One
-    whose bucket is in no other row can be left out.
+    The rarity of an n-gram is the count of its bucket. Any order finds all pairs, if it is the same in all rows. An
+    n-gram whose bucket is in no other row is left out.
 
     Returns:
-        Postings, sorted: half a hash of an n-gram in the upper bits, the number of a row that has it in the lower.
-        Sketches (rows, SKETCH / 8), in bytes; a bit is set where one of the n-grams falls on it.
+        Postings, sorted: the upper bits are half of the hash of an n-gram, the lower bits the number of its row.
+        Sketches (rows, SKETCH / 8), in bytes; the hash of each n-gram sets one bit.
         Numbers of n-grams (rows).
     """
     frequency = np.zeros(2**BUCKETS, np.uint32)
@@ -70,9 +70,9 @@ def _index(rows: Sequence[Entry]) -> tuple[Hashes, NDArray[np.uint8], Numbers]:
     sizes = np.zeros(len(rows), np.int64)
     for number, row in enumerate(rows):
         hashes = _hashes(row.example)
-        found = frequency[_buckets(hashes)]
-        prefix = np.lexsort((hashes, found))[: len(hashes) - math.ceil(NEAR * len(hashes)) + 1]
-        shared = hashes[prefix[found[prefix] > 1]]
+        rarity = frequency[_buckets(hashes)]
+        prefix = np.lexsort((hashes, rarity))[: len(hashes) - math.ceil(NEAR * len(hashes)) + 1]
+        shared = hashes[prefix[rarity[prefix] > 1]]
         postings.frombytes((shared & HIGH | np.uint64(number)).tobytes())
         bits = np.zeros(SKETCH, np.bool_)
         bits[hashes % np.uint64(SKETCH)] = True
@@ -88,7 +88,7 @@ def _buckets(hashes: Hashes) -> Hashes:
 
 
 def _sharing(postings: Hashes) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yields pairs of rows, the earlier one first, that have a posting in common; a pair may come several times."""
+    """Yields pairs of rows that share an n-gram, the earlier row first; a pair may occur several times."""
     grams, rows = (postings & HIGH), (postings & LOW).astype(np.int64)
     for start in range(0, len(postings), BLOCK):
         first = np.arange(start, min(start + BLOCK, len(postings)))
@@ -100,33 +100,33 @@ def _sharing(postings: Hashes) -> Iterator[tuple[Numbers, Numbers]]:
             yield rows[first], rows[first + distance]
 
 
-def _may_be_near(one: NDArray[np.uint8], other: NDArray[np.uint8], sizes: Numbers) -> NDArray[np.bool_]:
-    """Says which pairs cannot be told apart by their sketches, given the sizes of both sets together.
+def _may_be_near(first: NDArray[np.uint8], second: NDArray[np.uint8], sizes: Numbers) -> NDArray[np.bool_]:
+    """Returns which pairs may be similar according to their sketches, given the sums of their sizes.
 
     Source: bitmap filter, Sandes et al. 2020, Bitmap Filter: Speeding up Exact Set Similarity Joins with Bitwise
     Operations: the sketches of two sets differ in no more bits than the sets do in elements.
     """
-    differing = np.bitwise_count(one.view(np.uint64) ^ other.view(np.uint64)).sum(axis=1, dtype=np.int64)
+    differing = np.bitwise_count(first.view(np.uint64) ^ second.view(np.uint64)).sum(axis=1, dtype=np.int64)
     return differing <= (1 - NEAR) / (1 + NEAR) * sizes + 1e-6
 
 
 def _hashes(example: Example) -> Hashes:
-    """The hashes of the n-grams of both sides, sorted, each once; a side of fewer characters is one n-gram."""
-    found = []
+    """The distinct hashes of the n-grams of both sides, sorted; a side shorter than an n-gram is one n-gram."""
+    hashes_of_sides = []
     for side, text in enumerate(letters(example)):
         codes = np.frombuffer(text.ljust(GRAM, "\0").encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-        mixed = np.full(len(codes) - GRAM + 1, side << 32, np.uint64)  # where no character has a bit
+        mixed = np.full(len(codes) - GRAM + 1, side << 32, np.uint64)  # in bits that no character uses
         for i in range(GRAM):
             mixed = (mixed ^ codes[i : len(codes) - GRAM + 1 + i]) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)
-        found.append(mixed)
-    return np.unique(np.concatenate(found))
+        hashes_of_sides.append(mixed)
+    return np.unique(np.concatenate(hashes_of_sides))
 
 
-def _similarity(one: Sequence[str], other: Sequence[str]) -> float:
-    """The similarity of the less similar sides, where that is near; a text and a pair are not similar."""
-    lowest = 1.0 if len(one) == len(other) else 0.0
-    for a, b in zip(one, other, strict=False):
+def _similarity(texts_a: Sequence[str], texts_b: Sequence[str]) -> float:
+    """The similarity of the less similar side, exact if at least NEAR; a text and a pair are not similar."""
+    lowest = 1.0 if len(texts_a) == len(texts_b) else 0.0
+    for a, b in zip(texts_a, texts_b, strict=False):
         if lowest >= NEAR and a != b:
             first, second = _grams(a), _grams(b)
             lowest = min(lowest, len(first & second) / len(first | second))

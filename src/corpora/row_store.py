@@ -1,6 +1,6 @@
-"""Rows in a file in place of memory: of each, only what splits are drawn from, and digests of its texts, stays at hand.
+"""Keeps rows in a temporary file; memory holds only the fields that splits need, and digests of the texts.
 
-Source: pickle of the standard library; no other user can write to the file, which has no name.
+Source: pickle of the standard library; the file has no name, so no other user can write to it.
 """
 
 import os
@@ -19,16 +19,15 @@ H = TypeVar("H", bound=Hashable)
 
 
 class Shelf:
-    """A file of rows that is gone when the shelf is, however the process ends."""
+    """A temporary file of rows; the system deletes it when the process ends."""
 
     def __init__(self, folder: Path) -> None:
         """
         Args:
-            folder: in which, or in the nearest one above it that is there, the file lies: of the disk that has room for
-                what is made of the rows.
+            folder: the file is in this folder or in its nearest existing parent, so it is on the disk of the output.
         """
-        there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-        self._file = tempfile.TemporaryFile(dir=there)  # noqa: SIM115 (open for as long as there are rows)
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+        self._file = tempfile.TemporaryFile(dir=existing)  # noqa: SIM115 (open as long as the rows are used)
         self._shared: dict[Hashable, Hashable] = {}
 
     def keep(self, rows: Iterable[Row]) -> list[Entry]:
@@ -36,7 +35,7 @@ class Shelf:
         return [self._keep(row) for row in rows]
 
     def take(self, offset: int) -> Row:
-        """Reads the row that lies at an offset of the file, in bytes."""
+        """Reads the row at a byte offset of the file."""
         self._file.seek(offset)
         row: Row = pickle.load(self._file)
         return row
@@ -59,13 +58,13 @@ class Shelf:
         )
 
     def _once(self, value: H) -> H:
-        """Returns the first of all equal values, so that many rows hold one object."""
+        """Returns the first of all equal values, so that rows share one object."""
         return self._shared.setdefault(value, value)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """An Entry whose row lies on the shelf."""
+    """An Entry whose row is in the file."""
 
     shelf: Shelf
     offset: int

@@ -1,6 +1,6 @@
-"""A row of a data file: the Example in it and where it stands, so that every complaint can name the place.
+"""A row of a data file: its Example and its place in the file, which every error names.
 
-What draws splits and compares rows asks of an Entry only, so that texts need not be held in memory: shelf.py.
+Code that draws splits or compares rows uses only an Entry, so texts can stay on disk: row_store.py.
 """
 
 import codecs
@@ -18,14 +18,14 @@ from src.text.words import spans_of
 
 
 class Entry(Protocol):
-    """What is asked of every row of a corpus at once; all but `example` and the errors are at hand.
+    """The interface to a row; all attributes except `example` and the errors are in memory.
 
     Attributes:
-        kind: what each split is to have the same share of: the label, or else whether there is an answer.
-        text_digest: equal for copies of a text (or pair of texts), whatever their case, white space and punctuation.
-        pair_digest: equal for rows with the same second text, to the letter; None without one.
-        span_kinds: of the spans that its tags mark.
-        remarks: what could not be used of the row, and is reported.
+        kind: each split gets the same share of each kind: the label, or else whether there is an answer.
+        text_digest: equal for copies of a text (or pair of texts), ignoring case, white space and punctuation.
+        pair_digest: equal for rows with exactly the same second text; None without a second text.
+        span_kinds: the kinds of the spans in its tags.
+        remarks: messages about parts of the row that cannot be used.
     """
 
     @property
@@ -56,12 +56,12 @@ class Entry(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """An example, the file and the row (the header is row 1) that it was read from.
+    """An example, with its file and its row number (the header is row 1).
 
     Attributes:
-        example: its split is empty where the file names none.
-        columns: field of Example: the name of its column in the file.
-        remarks: what could not be used of the row, and is reported.
+        example: its split is empty if the file has no split.
+        columns: {field of Example: name of its column in the file}.
+        remarks: messages about parts of the row that cannot be used.
     """
 
     example: Example
@@ -72,7 +72,7 @@ class Row:
 
     def refuse(self, field: str, problem: str) -> UserError:
         """Builds the error for one field of the example."""
-        column = self.columns.get(field, field)  # an id that was made has no column
+        column = self.columns.get(field, field)  # a generated id has no column
         value = getattr(self.example, field, self.example.extra.get(field))
         return refusal(self.file, self.number, column, value, problem)
 
@@ -120,7 +120,7 @@ class Row:
 
 
 def letters(example: Example) -> list[str]:
-    """The text, and its pair if there is one, without case, white space and punctuation; marks alone stay: ":)"."""
+    """The text, and its pair if any, without case, white space and punctuation; a text without letters stays: ":)"."""
     parts = [example.text] if example.text_pair is None else [example.text, example.text_pair]
     return [re.sub(r"[\W_]+", "", part.casefold()) or "".join(part.split()) for part in parts]
 
@@ -129,37 +129,39 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-Found = Row | UserError  # what a reader yields: a row, or why it refuses one
+RowOrError = Row | UserError  # a reader yields a row, or the error that refuses it
 
 
 def refusal(file: Path, number: int, column: str, value: Any, problem: str) -> UserError:
-    """Builds the error for one value of a data file; a long value is cut at its end."""
+    """Builds the error for one value of a data file; a long value is truncated."""
     shown = repr(value) if len(repr(value)) <= 120 else f"{repr(value)[:117]}..."
     return UserError(f"{file}, row {number}, column '{column}': {problem}; the value is {shown}")
 
 
 def nfc(text: str) -> str:
-    """Returns the one form (Unicode NFC) in which all texts are kept."""
+    """Returns the text in Unicode NFC, the form of all texts of this project."""
     return unicodedata.normalize("NFC", text)
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
-    """Yields the lines of a file, with or without a byte order mark, their ends untouched.
+    """Yields the lines of a file with their line ends, without a byte order mark.
 
-    A byte that is not in this encoding is left in its line as a lone surrogate, for `undecoded` to tell.
+    A byte that is not in this encoding becomes a lone surrogate, which `undecoded` reports.
 
     Raises:
-        UserError: the file is not in UTF-16 or UTF-32, and should be.
+        UserError: the encoding is UTF-16, UTF-32 or a multi-byte encoding, and the file cannot be decoded.
     """
-    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):  # a line feed is no byte of its own
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):  # a line feed has several bytes
         yield from _wide_lines(path, encoding)
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 yield line.decode(encoding, "surrogateescape").removeprefix("\ufeff" if number == 1 else "")
-            except UnicodeError as error:  # of an encoding that knows no such escape
-                raise UserError(f"{path}, line {number} is not {encoding}: {error}; save the file so") from error
+            except UnicodeError as error:  # encodings without surrogateescape
+                raise UserError(
+                    f"{path}, line {number} is not {encoding}: {error}; save the file as {encoding}"
+                ) from error
 
 
 def _wide_lines(path: Path, encoding: str) -> Iterator[str]:
@@ -172,14 +174,14 @@ def _wide_lines(path: Path, encoding: str) -> Iterator[str]:
 
 
 def undecoded(path: Path, line: int, text: str, encoding: str) -> UserError | None:
-    """Says which byte of a text is not in the encoding; None: all are.
+    """Returns the error for the first byte that is not in the encoding; None: all bytes are.
 
     Args:
-        line: on which the text begins.
-        text: made of what `lines` yields.
+        line: the number of the first line of the text.
+        text: made of lines of `lines`.
     """
-    found = re.search("[\udc80-\udcff]", text)
-    if found is None:
+    match = re.search("[\udc80-\udcff]", text)
+    if match is None:
         return None
-    name, line = codecs.lookup(encoding).name.upper(), line + text.count("\n", 0, found.start())
-    return UserError(f"{path}, line {line} is not {name}: byte 0x{ord(found[0]) - 0xDC00:02x}; save the file as {name}")
+    name, line = codecs.lookup(encoding).name.upper(), line + text.count("\n", 0, match.start())
+    return UserError(f"{path}, line {line} is not {name}: byte 0x{ord(match[0]) - 0xDC00:02x}; save the file as {name}")

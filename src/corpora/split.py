@@ -1,6 +1,6 @@
-"""Which row goes to train, validation, test or unseen: by the corpus's own split, or afresh, once or in folds.
+"""Assigns rows to train, validation, test or unseen: by the split of the corpus, by a fresh split, or by folds.
 
-All draws depend on the seed and on ids alone, never on the order of rows in a file.
+All draws depend only on the seed and the ids, never on the order of rows in a file.
 """
 
 import math
@@ -18,15 +18,15 @@ from src.corpora.rows import Entry
 
 
 def inseparable(corpus: Corpus, params: PrepareParams) -> str | None:
-    """Returns the field whose equal values stay in one split; a grouped fold holds groups out and ties no others."""
+    """Returns the field whose equal values stay in one split; a grouped fold holds out groups and ties no rows."""
     return "group" if params.group_by is not None and params.folds is None else corpus.inseparable
 
 
 def held_out(rows: Sequence[Entry], corpus: Corpus, params: PrepareParams) -> list[str]:
-    """Returns the groups that are held out whole: those of a grouped fold, or of the parameters, else of the corpus.
+    """Returns the groups that are held out whole: of the grouped fold, of the parameters, or else of the corpus.
 
     Raises:
-        UserError: folds that cannot be drawn.
+        UserError: the folds cannot be drawn.
     """
     if params.group_by is not None and params.folds is not None:
         return folds.tested_groups(rows, params)
@@ -36,25 +36,25 @@ def held_out(rows: Sequence[Entry], corpus: Corpus, params: PrepareParams) -> li
 def assign(
     rows: Sequence[Entry], unseen: Sequence[str], params: PrepareParams, inseparable: str | None = None
 ) -> list[Entry]:
-    """Gives every row its split: a fresh one, which holds the groups `unseen` out, or its own.
+    """Assigns every row to a split: a fresh split, which holds out the groups `unseen`, or the split of the corpus.
 
-    What the corpus's own split lacks of validation and test is drawn from its train; where it has none, all is fresh.
+    If the corpus has no validation or test split, it is drawn from train. If the corpus has no split, all are fresh.
 
     Args:
-        inseparable: the field whose equal values stay in one split; copies of a text do in any case.
+        inseparable: the field whose equal values stay in one split; copies of a text always do.
 
     Raises:
-        UserError: a row whose own split is unknown, a held-out group that is in no row, or folds that cannot be drawn.
+        UserError: a row has an unknown split, no row has a held-out group, or the folds cannot be drawn.
     """
-    own = {row.split for row in rows}
-    if params.split == "fresh" or own == {""}:
+    splits = {row.split for row in rows}
+    if params.split == "fresh" or splits == {""}:
         rows = _fresh(rows, unseen, params, inseparable)
     else:
-        rows = _completed(rows, [name for name in ("validation", "test") if name not in own], params, inseparable)
+        rows = _completed(rows, [name for name in ("validation", "test") if name not in splits], params, inseparable)
     for row in rows:
         if row.split not in SPLITS:
             raise row.refuse(
-                "split", f"unknown split; legal: {', '.join(SPLITS)}, or named in corpus.yaml under splits"
+                "split", f"unknown split; legal: {', '.join(SPLITS)}, and the keys of splits in corpus.yaml"
             )
     return list(rows)
 
@@ -96,73 +96,76 @@ def _fractions(drawn: Sequence[str], params: PrepareParams) -> dict[str, float]:
 def _draw(
     rows: Sequence[Entry], shares: Mapping[str, float], params: PrepareParams, inseparable: str | None
 ) -> dict[str, str]:
-    """Parts rows in these shares: rows that may stand alone per group and label, others by whole units."""
-    found = units(rows, inseparable)
-    alone = [unit for unit in found if len(unit) == 1 and inseparable is None]
-    tied = [unit for unit in found if len(unit) > 1 or inseparable is not None]
-    return _by_stratum(alone, shares, params.split_seed) | _by_unit(tied, shares, params.split_seed)
+    """Divides rows in these shares: single rows per group and label, and other rows by whole units."""
+    all_units = units(rows, inseparable)
+    single = [unit for unit in all_units if len(unit) == 1 and inseparable is None]
+    tied = [unit for unit in all_units if len(unit) > 1 or inseparable is not None]
+    return _by_stratum(single, shares, params.split_seed) | _by_unit(tied, shares, params.split_seed)
 
 
-def _by_stratum(alone: Sequence[list[Entry]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Parts the rows of each group and label by largest remainder. Returns {id: split}."""
+def _by_stratum(single: Sequence[list[Entry]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Divides the rows of each group and label by largest remainder. Returns {id: split}."""
     split_of: dict[str, str] = {}
-    for stratum in _shuffled_strata(alone, lambda row: (row.group, row.kind), seed):
+    for stratum in _shuffled_strata(single, lambda row: (row.group, row.kind), seed):
         sizes = largest_remainder(len(stratum), list(shares.values()))
         names = [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
         split_of |= {row.id: name for (row,), name in zip(stratum, names, strict=True)}
     return split_of
 
 
-def _by_unit(found: Sequence[list[Entry]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Puts each unit where it brings the rows of each label nearest to their shares. Returns {id: split}.
+def _by_unit(tied: Sequence[list[Entry]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Puts each unit into the split that brings the rows of each label closest to their shares. Returns {id: split}.
 
-    Nearest is by the sum over splits and labels of (rows - due)^2 / due, so small splits are filled as well as large.
-    The order is random, but units that are too large for the smallest split come first, and the others fill up.
+    The distance is the sum over splits and labels of (rows - target)^2 / target, so small splits fill up as well as
+    large ones. The order is random, but units that are too large for the smallest split come first.
     """
-    (order,) = _shuffled_strata(found, lambda row: None, seed) or [[]]
-    smallest = min(share for share in shares.values() if share > 0) * sum(map(len, found)) / sum(shares.values())
+    (order,) = _shuffled_strata(tied, lambda row: None, seed) or [[]]
+    smallest = min(share for share in shares.values() if share > 0) * sum(map(len, tied)) / sum(shares.values())
     order.sort(key=lambda unit: len(unit) <= smallest)
-    totals = Counter(row.kind for unit in found for row in unit)
-    due = {
+    totals = Counter(row.kind for unit in tied for row in unit)
+    target = {
         (name, kind): n * share / sum(shares.values())
         for name, share in shares.items()
         for kind, n in totals.items()
         if share > 0
     }
-    has: Counter[tuple[str, str | None]] = Counter()
+    placed: Counter[tuple[str, str | None]] = Counter()
     split_of: dict[str, str] = {}
     for unit in order:
         kinds = Counter(row.kind for row in unit)
 
         def cost(name: str, kinds: Counter[str | None] = kinds) -> float:
-            return sum(n * (n + 2 * (has[name, kind] - due[name, kind])) / due[name, kind] for kind, n in kinds.items())
+            return sum(
+                n * (n + 2 * (placed[name, kind] - target[name, kind])) / target[name, kind]
+                for kind, n in kinds.items()
+            )
 
         name = min((name for name in shares if shares[name] > 0), key=cost)
-        has.update({(name, kind): n for kind, n in kinds.items()})
+        placed.update({(name, kind): n for kind, n in kinds.items()})
         split_of |= {row.id: name for row in unit}
     return split_of
 
 
 def subset(rows: Sequence[Entry], size: int | None, seed: int) -> list[Entry]:
-    """Draws `size` rows, spread over splits and labels as they are in all rows; None: all of them."""
+    """Draws `size` rows with the same shares of splits and labels as all rows; None: all rows."""
     if size is None:
         return list(rows)
-    alone = [[row] for row in sorted(rows, key=lambda row: row.id)]
-    strata = _shuffled_strata(alone, lambda row: (row.split, row.kind), seed)
+    single = [[row] for row in sorted(rows, key=lambda row: row.id)]
+    strata = _shuffled_strata(single, lambda row: (row.split, row.kind), seed)
     sizes = largest_remainder(min(size, len(rows)), [len(stratum) / len(rows) for stratum in strata])
     kept = {row.id for stratum, n in zip(strata, sizes, strict=True) for (row,) in stratum[:n]}
     return [row for row in rows if row.id in kept]
 
 
 def _shuffled_strata(
-    found: Sequence[list[Entry]], key: Callable[[Entry], Hashable], seed: int
+    sorted_units: Sequence[list[Entry]], key: Callable[[Entry], Hashable], seed: int
 ) -> list[list[list[Entry]]]:
-    """Parts units, which come in the order of their ids, by their first rows, and shuffles each part."""
+    """Groups units, which are sorted by id, by the key of their first rows, and shuffles each group."""
     strata: dict[Hashable, list[list[Entry]]] = defaultdict(list)
-    for unit in found:
+    for unit in sorted_units:
         strata[key(unit[0])].append(unit)
     for name, stratum in strata.items():
-        random.Random(f"{seed}/{name}").shuffle(stratum)  # its own draw: another stratum's size changes nothing here
+        random.Random(f"{seed}/{name}").shuffle(stratum)  # its own draw: other strata do not affect it
     return [strata[name] for name in sorted(strata, key=str)]
 
 

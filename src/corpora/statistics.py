@@ -1,4 +1,4 @@
-"""What is in a prepared corpus: the counts and statistics of metrics/data.json."""
+"""Counts and statistics of a prepared corpus, for metrics/data.json."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,11 +14,11 @@ def describe(examples: Iterable[Example]) -> dict[str, Any]:
     counts = {name: _Counts() for name in SPLITS}
     for example in examples:
         counts[example.split].add(example)
-    return {name: found.summary() for name, found in counts.items() if found.rows}
+    return {name: split_counts.summary() for name, split_counts in counts.items() if split_counts.rows}
 
 
 def describe_split(examples: Iterable[Example]) -> dict[str, Any]:
-    """Describes rows; what none of them has is left out."""
+    """Describes rows; fields that no row has are left out."""
     counts = _Counts()
     for example in examples:
         counts.add(example)
@@ -26,7 +26,7 @@ def describe_split(examples: Iterable[Example]) -> dict[str, Any]:
 
 
 class _Counts:
-    """What is counted of rows that come one at a time."""
+    """Counts over rows that are added one at a time."""
 
     def __init__(self) -> None:
         self.rows = 0

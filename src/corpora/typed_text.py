@@ -1,4 +1,4 @@
-"""Texts that a person types, or lines of a file, as examples: a text per line, a tab between the texts of a pair."""
+"""Turns typed texts, or lines of a file, into examples: a text per line, a tab between the texts of a pair."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -8,11 +8,11 @@ from src.core.user_errors import UserError
 from src.corpora.rows import nfc
 from src.text.words import split_words
 
-SPLIT = "input"  # of texts without a split
+SPLIT = "input"  # the split of texts without a split
 
 
 def of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
-    """Reads a text a line, or two that a tab parts; empty lines are no texts."""
+    """Reads a text per line, or two texts separated by a tab; empty lines are skipped."""
     for number, line in enumerate(lines, start=1):
         if not line.isascii() and line.encode(errors="replace").decode() != line:
             yield UserError(f"line {number} is not UTF-8: {line.rstrip()!r:.120}")
@@ -25,7 +25,7 @@ def of_lines(lines: Iterable[str]) -> Iterator[Example | UserError]:
 
 
 def with_words(example: Example) -> Example:
-    """Splits the text into words, if the example has none."""
+    """Splits the text into words, if the example has no words."""
     if example.tokens is not None:
         return example
     return replace(example, tokens=[example.text[start:end] for start, end in split_words(example.text)])

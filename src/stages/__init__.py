@@ -1,1 +1,1 @@
-"""One file per DVC stage: which parts are wired, and what is written."""
+"""One file per DVC stage: it connects the parts and writes the outputs."""

@@ -1,4 +1,4 @@
-"""Stage evaluate: predicts test (seen groups) and unseen with the trained model, and scores it beside the baselines.
+"""Stage evaluate: predicts test (seen groups) and unseen with the trained model, and scores it and the baselines.
 
     python -m src.stages.evaluate --model models/current --data data/prepared \\
         --metrics metrics/evaluate.json --predictions metrics/predictions --plots metrics/plots
@@ -41,13 +41,13 @@ def main() -> None:
 
         from src.models import checkpoint, hardware
         from src.models.split_predictions import predict_splits
-    logging.disable_progress_bar()  # of loading and saving; a bar over 40 tensors tells nobody anything
+    logging.disable_progress_bar()  # of loading the model
     trained = checkpoint.load(arguments.model, trust_remote_code=all_params.train.trust_remote_code)
     setup = hardware.prepare(all_params.train)
     trained.to(setup.device)
     train = read_examples(arguments.data / "train.jsonl")
     examples = {split: read_examples(arguments.data / f"{split}.jsonl") for split in SPLITS}
-    examples = {split: members for split, members in examples.items() if members}  # not every corpus holds groups out
+    examples = {split: members for split, members in examples.items() if members}  # unseen may be empty
     _check_labels(trained.labels, tasks.label_sets(trained.tasks, train, read_json(arguments.data / "labels.json")))
     idioms = read_json(arguments.data / "idioms.json")
     rows = predict_splits(trained, examples, params.batch_size, rule=params.lexicon, idioms=idioms, train=train)
@@ -74,7 +74,7 @@ def _check_labels(model: Mapping[str, Sequence[str]], data: Mapping[str, Sequenc
         if set(labels) != set(data[name]):
             raise UserError(
                 f"the model has the labels {', '.join(labels)} for task '{name}', the data have "
-                f"{', '.join(data[name])}; train it on these data: dvc repro"
+                f"{', '.join(data[name])}; train the model on these data: dvc repro"
             )
 
 
@@ -92,12 +92,12 @@ def _write_plots(folder: Path, tasks: Sequence[Task], rows: Mapping[str, Sequenc
 
 
 def summary(results: Mapping[str, Any], tasks: Sequence[Task]) -> str:
-    """Returns a line per task and system: the primary metric on each split, and the gap."""
+    """Returns a line per task and system: the primary metric on each split, and the gap between splits."""
     lines = []
     for task in tasks:
         for name, system in {"model": results[task.name], **results["baselines"][task.name]}.items():
             values = [f"{split} {system[split][task.primary_metric]:.3f}" for split in SPLITS if split in system]
-            values = values or ["no row has a target for it"]
+            values = values or ["no row has a target"]
             gap = [f"gap {system['gap_absolute']:+.3f}"] if "gap_absolute" in system else []
             lines.append(f"{task.name} {task.primary_metric} {name}: {', '.join(values + gap)}")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""Stage hpo: decides which parameters of `train` are overridden, and by what; sees train and validation only.
+"""Stage hpo: chooses the values that override parameters of `train`; it reads only train and validation.
 
     python -m src.stages.hpo --data data/prepared --tuned tuned.yaml --out metrics/hpo
 
-Without a search it costs nothing, and does not import torch.
+Without a search it takes no time, and does not import torch.
 """
 
 import argparse
@@ -32,9 +32,9 @@ def main() -> None:
     params = config.load(arguments.params)
     encoder = encoders.find(params.model, params.train.trust_remote_code, params.train.revision)
     train = read_examples(arguments.data / "train.jsonl")
-    chosen_tasks = tasks.parse(params.task)
-    tasks.check_lexicon(chosen_tasks, params.evaluate.lexicon)
-    labels = tasks.label_sets(chosen_tasks, train, read_json(arguments.data / "labels.json"))
+    task_list = tasks.parse(params.task)
+    tasks.check_lexicon(task_list, params.evaluate.lexicon)
+    labels = tasks.label_sets(task_list, train, read_json(arguments.data / "labels.json"))
 
     with atomic_folder(arguments.out) as folder:
         if params.hpo.mode == "search":
@@ -44,7 +44,7 @@ def main() -> None:
             params.train.overridden(overrides, arguments.tuned)
             best_file.write(folder / "best.yaml", params.hpo.mode, overrides)
             trial_tables.write(folder, [], params.hpo.space)
-    print(f"hpo {params.hpo.mode}: {overrides or 'train as params.yaml says'}")
+    print(f"hpo {params.hpo.mode}: {overrides or 'no overrides; train uses params.yaml'}")
 
 
 def _search(
@@ -70,7 +70,7 @@ def _search(
     winner, best = rounds.best(studies)
     trial_tables.write(out, studies, params.hpo.space)
     best_file.write(out / "best.yaml", params.hpo.mode, best.params, f"score {best.value}, study {winner.study_name}")
-    found = {
+    summary = {
         "model": params.model,
         "task": params.task,
         "study": winner.study_name,
@@ -81,7 +81,7 @@ def _search(
         "epochs_planned": planned,
         "epochs_saved_by_pruning": saved,
     }
-    write_json(out / "study.json", found)
+    write_json(out / "study.json", summary)
     return best.params
 
 
@@ -89,8 +89,13 @@ def _tuned(params: Params, path: Path) -> dict[str, Any]:
     promoted = read_yaml(path) or {}
     if not isinstance(promoted, dict):
         raise UserError(f"{path}: a mapping {{model: {{task: overrides}}}} is expected, not {promoted!r}")
-    tasks_of = {model: found for model, found in promoted.items() if isinstance(found, dict)}
-    known = {(model, task): o for model, found in tasks_of.items() for task, o in found.items() if isinstance(o, dict)}
+    known = {
+        (model, task): overrides
+        for model, entries in promoted.items()
+        if isinstance(entries, dict)
+        for task, overrides in entries.items()
+        if isinstance(overrides, dict)
+    }
     if (params.model, params.task) not in known:
         raise UserError(
             f"hpo.mode: tuned, but {path} has no entry for model {params.model}, task {params.task}; it has: "

@@ -1,4 +1,4 @@
-"""Stage prepare: reads the chosen corpus, checks it, splits it, and writes one JSON Lines file per split.
+"""Stage prepare: reads, checks and splits a corpus, and writes a JSON Lines file per split.
 
 python -m src.stages.prepare --corpus data/raw/sample --out data/prepared --statistics metrics/data.json
 """
@@ -26,7 +26,7 @@ def main() -> None:
 
     params = config.load(arguments.params).prepare
     corpus = corpus_file.with_group(corpus_file.load(arguments.corpus), params.group_column)
-    shelf = Shelf(arguments.out.parent)  # of the rows, whose texts are not held in memory
+    shelf = Shelf(arguments.out.parent)  # texts stay on disk
     rows, dropped = corpora.without_dropped(shelf.keep(corpora.read(arguments.corpus, corpus)), corpus)
     intake_checks.check_rows(rows, corpus)
     idioms = canonical_idioms.idioms(arguments.corpus, corpus, rows)
@@ -37,7 +37,7 @@ def main() -> None:
     leaks = duplicates.leaking(rows) if corpus.leaks == "drop" else []
     leaking = {leak.id for leak, _ in leaks}
     rows = [row for row in rows if row.id not in leaking]
-    intake_checks.check_leaks(rows, inseparable, corpus.inseparable)  # group_by may have parted what the latter ties
+    intake_checks.check_leaks(rows, inseparable, corpus.inseparable)  # group_by may split what the latter ties
     rows = split.subset(rows, params.max_samples, params.split_seed)
     intake_checks.check_sizes(rows, unseen)
     intake_checks.check_kinds(rows)
@@ -46,10 +46,10 @@ def main() -> None:
     with atomic_folder(arguments.out) as folder:
         for name in SPLITS:
             write_examples(folder / f"{name}.jsonl", (row.example for row in rows if row.split == name))
-        about = corpus.model_dump(
+        description = corpus.model_dump(
             include={"description", "language", "licence", "hub", "config", "revision", "expected"}
         )
-        write_json(folder / "corpus.json", {"name": arguments.corpus.name, **about})
+        write_json(folder / "corpus.json", {"name": arguments.corpus.name, **description})
         write_json(folder / "labels.json", corpus.labels)
         write_json(folder / "idioms.json", idioms)
         write_json(folder / "label_words.json", corpus.zero_shot.model_dump() if corpus.zero_shot else None)
@@ -70,13 +70,13 @@ def main() -> None:
     )
     sizes = ", ".join(f"{name} {sum(row.split == name for row in rows)}" for name in SPLITS)
     print(f"prepared {arguments.corpus.name}: {sizes} rows; {len(near)} near-duplicate pairs")
-    for number, what in (
-        (sum(dropped.values()), "rows dropped for their label"),
+    for number, items in (
+        (sum(dropped.values()), "rows dropped because of their label"),
         (len(leaks), "rows dropped because a later split has the same text"),
         (len(remarks), "remarks of the reader"),
     ):
         if number:
-            print(f"{number} {what}: see {arguments.statistics}")
+            print(f"{number} {items}: see {arguments.statistics}")
 
 
 if __name__ == "__main__":

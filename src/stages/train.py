@@ -1,6 +1,6 @@
-"""Stage train: fine-tunes the encoder on the tasks in the mode of params.yaml, and keeps the best epoch's weights.
+"""Stage train: fine-tunes the encoder on the tasks in the mode of params.yaml, and keeps the weights of the best epoch.
 
-Says in health.json whether the run is sound: src/training/health_rules.py.
+health.json says whether the run is sound: src/training/health_rules.py.
 
     python -m src.stages.train --data data/prepared --best metrics/hpo/best.yaml \\
         --model models/current --environment models/environment.json --live metrics/train \\
@@ -54,7 +54,7 @@ def main() -> None:
         from src.training.trainer import DivergedError
     paths = results.ResultPaths(arguments.model, arguments.environment, arguments.health)
 
-    logging.disable_progress_bar()  # of loading and saving; that of training stays
+    logging.disable_progress_bar()  # of loading and saving; the bar of training stays
     set_seed(params.seed)
     if train_params.mode == "zero_shot":
         known = {name: read_json(arguments.data / f"{name}.json") for name in ("idioms", "label_words")}
@@ -75,7 +75,7 @@ def main() -> None:
         encoded = encode(model, train), encode(model, validation)
         begun = modes.begin(model, encoded, train_params)
         learning_rate = modes.learning_rate(train_params, encoder)
-        if train_params.trainer.get("report_to"):  # Trainer's default is a folder in the state, which is removed
+        if train_params.trainer.get("report_to"):  # Trainer's default folder is in the state, which is deleted
             name = f"{Path(params.model).name}-{params.task}-{params.seed}-{state.name}"
             os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(root / "runs" / name))
         with open_live(arguments.live) as live:
@@ -96,7 +96,7 @@ def main() -> None:
         trained = train_params.model_copy(update={"learning_rate": learning_rate, "precision": model.precision})
         fit_outcome = outcome.of_fit(fitted, begun, trained)
         results.write(model, fit_outcome, watch, params, validation, arguments.data, paths)
-        shutil.rmtree(state, ignore_errors=True)  # not if a red flag fails the stage: it may be judged anew
+        shutil.rmtree(state, ignore_errors=True)  # kept if a red flag fails the stage, which may run again
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tools: what a person runs beside the pipeline, one file each. `python -m src TOOL` runs one."""
+"""The tools that a person runs outside the pipeline, one file each. `python -m src TOOL` runs a tool."""
 
 TOOLS = {
     "bench": "measures what a model costs to deploy: latency, throughput, memory, size",

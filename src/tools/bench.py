@@ -1,12 +1,12 @@
 """Measures what a model costs to deploy: latency of single requests, rows per second, loading, memory, size.
 
-    python -m src bench                               # models/current, on texts of the prepared validation split
-    python -m src bench --file texts.txt --json       # a text a line; a tab parts the two of a pair
+    python -m src bench                               # models/current on the prepared validation split
+    python -m src bench --file texts.txt --json       # a text per line; a tab separates the two texts of a pair
     python -m src bench --variants fp32 bf16
 
-Each variant (a form of the model: its precision, its adapters, ONNX) is measured in a process of its own, after a
-warm-up. A request is one text, from its characters to its prediction. Those that the model does not have are left out,
-and named; what converts it to ONNX is not measured.
+A variant is a form of the model: a precision, merged adapters, or ONNX. Each variant is measured in its own process,
+after a warm-up. A request is the prediction of one text, tokenization included. Variants that the model does not have
+are reported and left out. The conversion to ONNX is not measured.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from src.deploy.variants import CONVERTED, VARIANTS
 if TYPE_CHECKING:
     from src.deploy.measurement import Measured
 
-REFERENCE = "fp32"  # the variant that others are compared with
+REFERENCE = "fp32"  # other variants are compared with this variant
 HEADINGS = (
     "variant", "mean ms", "median ms", "p95 ms", "p99 ms", "rows/s", "load s", "peak MiB", "size MiB", "max difference",
 )  # fmt: skip
@@ -42,16 +42,16 @@ HEADINGS = (
 def main() -> None:
     arguments = parser().parse_args()
     for option in ("requests", "warm_up", "batch_size"):
-        if (given := getattr(arguments, option)) < 1:
-            raise UserError(f"--{option.replace('_', '-')} is {given}; it must be 1 or more")
+        if (value := getattr(arguments, option)) < 1:
+            raise UserError(f"--{option.replace('_', '-')} is {value}; it must be 1 or more")
 
     examples = _examples(arguments.file, arguments.data)
     with heavy_imports():
         from src.deploy import measurement
         from src.models.checkpoint import load_checkpoint
     measurement.silence()
-    load_checkpoint(arguments.model, trust_remote_code=arguments.trust_remote_code)  # otherwise no variant can be
-    found: dict[str, Measured] = {}
+    load_checkpoint(arguments.model, trust_remote_code=arguments.trust_remote_code)  # fails if no variant can load it
+    measured: dict[str, Measured] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(arguments.variants):
         try:
@@ -62,13 +62,13 @@ def main() -> None:
                         measurement.convert, name, folder, Path(converted), arguments.trust_remote_code
                     )
                     folder = Path(converted)
-                found[name] = measurement.in_own_process(measurement.measure, name, folder, examples, arguments)
+                measured[name] = measurement.in_own_process(measurement.measure, name, folder, examples, arguments)
         except UserError as error:
             left_out[name] = str(error)
             print(f"left out: {name}: {error}", file=sys.stderr)
-    if not found:
+    if not measured:
         raise UserError(f"{arguments.model} has none of these variants: {next(iter(left_out.values()))}")
-    report = _report(found, left_out, arguments)
+    report = _report(measured, left_out, arguments)
     print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False) if arguments.json else _text(report))
 
 
@@ -76,13 +76,13 @@ def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src bench", __doc__, "speed-and-deployment")
     options.add_argument("--model", type=Path, default=Path("models/current"), help="folder; default: models/current")
     options.add_argument("--data", type=Path, default=Path("data/prepared"), help="folder that prepare wrote")
-    options.add_argument("--file", type=Path, help="a text a line, in place of the validation split of --data")
+    options.add_argument("--file", type=Path, help="a text per line, instead of the validation split of --data")
     options.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME",
                         help=f"some of: {', '.join(VARIANTS)}")  # fmt: skip
-    options.add_argument("--requests", type=int, default=200, help="single requests; default: 200")
-    options.add_argument("--warm-up", type=int, default=20, help="requests before these; default: 20")
-    options.add_argument("--batch-size", type=int, default=64, help="rows per forward pass, of rows/s; default: 64")
-    options.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own")
+    options.add_argument("--requests", type=int, default=200, help="number of measured requests; default: 200")
+    options.add_argument("--warm-up", type=int, default=20, help="number of requests before these; default: 20")
+    options.add_argument("--batch-size", type=int, default=64, help="rows per forward pass for rows/s; default: 64")
+    options.add_argument("--trust-remote-code", action="store_true", help="allow the model to run its own Python code")
     options.add_argument("--json", action="store_true", help="print JSON, with all digits")
     return options
 
@@ -104,15 +104,15 @@ def _examples(file: Path | None, data: Path) -> list[Example]:
 
 
 def _report(
-    found: Mapping[str, Measured], left_out: Mapping[str, str], arguments: argparse.Namespace
+    measured: Mapping[str, Measured], left_out: Mapping[str, str], arguments: argparse.Namespace
 ) -> dict[str, Any]:
     import torch
 
     from src.deploy import measurement
     from src.models import hardware
 
-    first = next(iter(found.values()))
-    reference = found.get(REFERENCE)
+    first = next(iter(measured.values()))
+    reference = measured.get(REFERENCE)
     median, p95, most = np.percentile(first.sub_words, [50, 95, 100])
     return {
         "model": str(arguments.model),
@@ -125,14 +125,14 @@ def _report(
         "sub_words": {"median": float(median), "p95": float(p95), "most": int(most)},
         "variants": {
             name: {
-                "latency_ms": asdict(one.latency),
-                "rows_per_second": one.rows_per_second,
-                "load_seconds": one.load_seconds,
-                "peak_memory_mib": one.peak_memory_mib,
-                "size_mib": one.size_mib,
-                "max_difference": None if reference is None else measurement.farthest(one.logits, reference.logits),
+                "latency_ms": asdict(variant.latency),
+                "rows_per_second": variant.rows_per_second,
+                "load_seconds": variant.load_seconds,
+                "peak_memory_mib": variant.peak_memory_mib,
+                "size_mib": variant.size_mib,
+                "max_difference": None if reference is None else measurement.farthest(variant.logits, reference.logits),
             }
-            for name, one in found.items()
+            for name, variant in measured.items()
         },
         "left_out": dict(left_out),
     }
@@ -146,21 +146,21 @@ def _text(report: Mapping[str, Any]) -> str:
     lines = [
         [
             name,
-            *(f"{one['latency_ms'][key]:.2f}" for key in ("mean", "median", "p95", "p99")),
-            f"{one['rows_per_second']:.1f}",
-            f"{one['load_seconds']:.2f}",
-            f"{one['peak_memory_mib']:.0f}",
-            f"{one['size_mib']:.1f}",
-            "-" if one["max_difference"] is None else f"{one['max_difference']:.1e}",
+            *(f"{variant['latency_ms'][key]:.2f}" for key in ("mean", "median", "p95", "p99")),
+            f"{variant['rows_per_second']:.1f}",
+            f"{variant['load_seconds']:.2f}",
+            f"{variant['peak_memory_mib']:.0f}",
+            f"{variant['size_mib']:.1f}",
+            "-" if variant["max_difference"] is None else f"{variant['max_difference']:.1e}",
         ]
-        for name, one in report["variants"].items()
+        for name, variant in report["variants"].items()
     ]
     machine, sizes = report["hardware"], report["sub_words"]
     about = (
         f"{report['model']} ({report['files_mib']:.1f} MiB of files) on {machine['device']}, "
         f"{machine['threads']} threads, torch {machine['torch']}\n"
-        f"{report['requests']} requests of one text, of {sizes['median']:g} sub-words (p95 {sizes['p95']:g}, most "
-        f"{sizes['most']}), after {report['warm_up']} others; rows/s in batches of {report['batch_size']}\n"
-        f"max difference: of logits, to {REFERENCE}; peak: of the process, libraries included (GPU: of its memory)"
+        f"{report['requests']} requests of one text, median {sizes['median']:g} sub-words (p95 {sizes['p95']:g}, max "
+        f"{sizes['most']}), after {report['warm_up']} warm-up requests; rows/s in batches of {report['batch_size']}\n"
+        f"max difference: of logits from {REFERENCE}; peak: memory of the process with libraries (GPU: GPU memory)"
     )
     return f"{TEXT.table(HEADINGS, lines)}\n\n{about}"

@@ -1,9 +1,9 @@
-"""Makes a folder that can be uploaded to the hub: the trained model, and its card with the scores on test and unseen.
+"""Makes a folder to upload to the hub: the trained model, and its card with the scores on test and unseen.
 
     python -m src card --out for-the-hub
     hf upload <owner>/<name> for-the-hub
 
-The model of the workspace stays as it is. Baselines stand beside the model, in the card's table and in its metadata.
+The model of the workspace is not changed. The table and the metadata of the card also have the baselines.
 """
 
 from __future__ import annotations
@@ -29,22 +29,20 @@ if TYPE_CHECKING:
 SPLITS = ("test", "unseen")
 HEADINGS = ("task", "metric", "system", *(heading for split in SPLITS for heading in (split, "95 %")))
 WITH_DICTIONARY = (
-    "The spans scored here are those of the model joined with the canonical idioms of the corpus (evaluate.lexicon: "
-    "{}), which are not in this folder.\n\n"
+    "The scores are of the spans of the model combined with the canonical idioms of the corpus (evaluate.lexicon: "
+    "{}); the idioms are not in this folder.\n\n"
 )
 
 
 def main() -> None:
     arguments = parser().parse_args()
     if arguments.out.exists():
-        raise UserError(f"--out {arguments.out} is there already; name another, or delete it")
+        raise UserError(f"--out {arguments.out} exists already; choose another folder, or delete it")
     from src.training import model_card  # takes seconds
 
     params = _checked()
     scores = read_json(Path(METRICS))
-    text = (
-        "On test (groups that training has seen) and unseen (groups that were held out), beside trivial baselines:\n\n"
-    )
+    text = "Scores on test (groups of the training data) and unseen (held-out groups), with trivial baselines:\n\n"
     if params["evaluate.lexicon"] != "none":
         text = WITH_DICTIONARY.format(params["evaluate.lexicon"]) + text
     table = MARKDOWN.table(HEADINGS, list(_lines(scores)))
@@ -57,42 +55,45 @@ def main() -> None:
 
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src card", __doc__, "speed-and-deployment")
-    options.add_argument("--out", type=Path, required=True, help="folder to make; it must not be there yet")
+    options.add_argument("--out", type=Path, required=True, help="folder to create; it must not exist")
     return options
 
 
 def _checked() -> Mapping[str, Any]:
-    """Returns the parameters that the stages ran with.
+    """Returns the parameters of the last run of the stages.
 
     Raises:
-        UserError: the scores are not of the model.
+        UserError: the scores are not the scores of the model.
     """
     changes = experiments.changes()
     if changed := sorted({METRICS, MODEL} & changes.get("evaluate", set())):
         raise UserError(
-            f"{METRICS} has not the scores of {MODEL}: {' and '.join(changed)} changed since evaluate ran; dvc repro"
+            f"{METRICS} has scores of another model: {' and '.join(changed)} changed after evaluate; run dvc repro"
         )
     if changes:
         stages = ", ".join(sorted(changes))
-        print(f"WARNING: the workspace has changed since this model was made ({stages}): dvc repro", file=sys.stderr)
+        print(
+            f"WARNING: the workspace has changed since training ({stages}); run dvc repro",
+            file=sys.stderr,
+        )
     return experiments.locked_params(Path(LOCK))
 
 
 def _systems(scores: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None, Mapping[str, Any]]]:
     """Yields task, metric, baseline (None: the model) and its scores."""
-    for task, own in scores.items():
+    for task, model_scores in scores.items():
         if task in TASKS:
-            for name, found in {None: own, **scores["baselines"][task]}.items():
-                yield task, TASKS[task].primary_metric, name, found
+            for name, system_scores in {None: model_scores, **scores["baselines"][task]}.items():
+                yield task, TASKS[task].primary_metric, name, system_scores
 
 
 def _lines(scores: Mapping[str, Any]) -> Iterator[list[str]]:
-    for task, metric, baseline, found in _systems(scores):
+    for task, metric, baseline, system_scores in _systems(scores):
         cells = [task, metric, MARKDOWN.escape(f"baseline {baseline}") if baseline else "**this model**"]
         for split in SPLITS:
-            if split in found:
-                low, high = found[split][f"{metric}_interval"]
-                cells += [f"{found[split][metric]:.3f}", f"{low:.3f} to {high:.3f}"]
+            if split in system_scores:
+                low, high = system_scores[split][f"{metric}_interval"]
+                cells += [f"{system_scores[split][metric]:.3f}", f"{low:.3f} to {high:.3f}"]
             else:
                 cells += ["-", "-"]  # no groups were held out
         yield cells
@@ -101,9 +102,9 @@ def _lines(scores: Mapping[str, Any]) -> Iterator[list[str]]:
 def _results(scores: Mapping[str, Any], corpus: str) -> Iterator[EvalResult]:
     from src.training import model_card
 
-    for task, metric, baseline, found in _systems(scores):
-        for split in (split for split in SPLITS if split in found):
-            low, high = found[split][f"{metric}_interval"]
-            of = f" of the baseline {baseline}, not of this model" if baseline else ""
-            name = f"{metric}{of} (95 %: {low:.3f} to {high:.3f})"
-            yield model_card.result(task, corpus, split, metric, found[split][metric], name)
+    for task, metric, baseline, system_scores in _systems(scores):
+        for split in (split for split in SPLITS if split in system_scores):
+            low, high = system_scores[split][f"{metric}_interval"]
+            system = f" of the baseline {baseline}, not of this model" if baseline else ""
+            name = f"{metric}{system} (95 %: {low:.3f} to {high:.3f})"
+            yield model_card.result(task, corpus, split, metric, system_scores[split][metric], name)

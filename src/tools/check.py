@@ -1,11 +1,11 @@
-"""Checks what is there and whether it is sound: the workspace, an experiment, or a model alone.
+"""Checks whether a run is complete and sound: the workspace, an experiment, or a model alone.
 
     python -m src check                          # the workspace; --json
-    python -m src check --experiment seedy-bots  # without checking it out; a revision of Git, too
-    python -m src check --model models/current   # a folder with a model, ours or of others
-    python -m src check --overfit                # ten examples, learnt by heart by the model of params.yaml
+    python -m src check --experiment seedy-bots  # without checking it out; a Git revision is possible too
+    python -m src check --model models/current   # a folder with any model
+    python -m src check --overfit                # the model of params.yaml must overfit ten examples
 
-Exit status 1 where there is a red flag.
+The exit status is 1 if there is a red flag.
 """
 
 import argparse
@@ -31,16 +31,16 @@ def main() -> None:
     arguments = parser().parse_args()
 
     if arguments.overfit:
-        name, found = "overfit", _overfit()
+        name, results = "overfit", _overfit()
     elif arguments.experiment:
-        name, found = arguments.experiment, _of_experiment(arguments.experiment, arguments.trust_remote_code)
+        name, results = arguments.experiment, _of_experiment(arguments.experiment, arguments.trust_remote_code)
     elif arguments.model:
-        name, found = str(arguments.model), _of_model(arguments.model, arguments.trust_remote_code)
+        name, results = str(arguments.model), _of_model(arguments.model, arguments.trust_remote_code)
     else:
         experiments.check_here()
-        name, found = "workspace", check(Subject("workspace", Path(MODEL), Path(), in_workspace=True))
-    status = worst(finding.status for finding in found.values())
-    print(_json(name, status, found) if arguments.json else _text(found), flush=True)
+        name, results = "workspace", check(Subject("workspace", Path(MODEL), Path(), in_workspace=True))
+    status = worst(result.status for result in results.values())
+    print(_json(name, status, results) if arguments.json else _text(results), flush=True)
     if status == "red_flag":
         sys.exit(1)
 
@@ -48,11 +48,13 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src check", __doc__, "is-a-run-sound")
     what = options.add_mutually_exclusive_group()
-    what.add_argument("--experiment", metavar="NAME", help="an experiment or a revision, in place of the workspace")
-    what.add_argument("--model", type=Path, metavar="DIR", help="folder of a model alone")
+    what.add_argument("--experiment", metavar="NAME", help="an experiment or a Git revision, instead of the workspace")
+    what.add_argument("--model", type=Path, metavar="DIR", help="folder of a model, without a run")
     what.add_argument("--overfit", action="store_true", help="train on ten examples: the loss must fall to nearly 0")
     options.add_argument(
-        "--trust-remote-code", action="store_true", help="let the model of --experiment or --model run code of its own"
+        "--trust-remote-code",
+        action="store_true",
+        help="allow --experiment or --model to run Python code of the model",
     )
     options.add_argument("--json", action="store_true", help="print all figures as JSON")
     return options
@@ -72,20 +74,20 @@ def _of_experiment(name: str, trust_remote_code: bool) -> Mapping[str, CheckResu
 
 def _of_model(folder: Path, trust_remote_code: bool) -> Mapping[str, CheckResult]:
     if not folder.is_dir():
-        raise UserError(f"--model {folder}: there is no such folder")
+        raise UserError(f"--model {folder}: the folder does not exist")
     return check(Subject(str(folder), folder, trust_remote_code=trust_remote_code))
 
 
-def _text(found: Mapping[str, CheckResult]) -> str:
+def _text(results: Mapping[str, CheckResult]) -> str:
     lines = []
-    for name, finding in found.items():
-        first, *rest = finding.message.splitlines()
-        lines += [[name, finding.status, first], *(["", "", line] for line in rest)]
-    return TEXT.table(["check", "status", "what was found"], lines)
+    for name, result in results.items():
+        first, *rest = result.message.splitlines()
+        lines += [[name, result.status, first], *(["", "", line] for line in rest)]
+    return TEXT.table(["check", "status", "result"], lines)
 
 
-def _json(name: str, status: str, found: Mapping[str, CheckResult]) -> str:
-    checks = {check: asdict(finding) for check, finding in found.items()}
+def _json(name: str, status: str, results: Mapping[str, CheckResult]) -> str:
+    checks = {check: asdict(result) for check, result in results.items()}
     return json.dumps(
         {"subject": name, "status": status, "checks": checks}, ensure_ascii=False, indent=2, allow_nan=False
     )

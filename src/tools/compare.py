@@ -1,13 +1,13 @@
-"""Compares systems: mean and standard deviation over seeds, seen and unseen, beside baselines, and tests of each pair.
+"""Compares systems with each other and with baselines: mean and deviation over seeds, and tests of each pair.
 
     python -m src compare                        # the experiments of a commit; --md, --latex, --csv, --json
-    python -m src compare --rev HEAD~1           # experiments belong to the commit that they were queued from
+    python -m src compare --rev HEAD~1           # experiments belong to the commit from which they were queued
     python -m src compare --over seed,prepare.fold
-    python -m src compare --cost                 # what the workspace and the experiments took, and at what price
+    python -m src compare --cost                 # time and cost of the workspace and the experiments
     python -m src compare --predictions ours='runs/ours-*.jsonl' theirs='theirs/seed-*/predictions'
 
-A file of predictions is one run of its system, and so is a folder of such files; what * stands for is its seed. The
-tables go to standard output, and all that is missing or amiss to standard error.
+A file or folder of predictions is one run of its system; the part that * matches is its seed. The tables are printed
+to standard output, warnings to standard error.
 """
 
 import argparse
@@ -28,14 +28,14 @@ def main() -> None:
     if arguments.cost:
         if arguments.predictions or arguments.over:
             raise UserError(
-                "--cost is of the workspace and of each experiment; --predictions and --over do not go with it"
+                "--cost covers the workspace and all experiments; it cannot be combined with --predictions or --over"
             )
         prices = config.load(Path(PARAMS)).cost
         print(cost.FORMATS[arguments.form](cost.lines(costs.spent(arguments.rev, prices)), prices))
         return
     if arguments.predictions:
         if arguments.rev or arguments.over:
-            raise UserError("--rev and --over are about experiments; of files, runs of a system are averaged")
+            raise UserError("--rev and --over select experiments; they cannot be combined with --predictions")
         comparison, pairs, _ = comparisons.of_files(arguments.predictions)
     else:
         comparison, pairs, _ = comparisons.of_experiments(arguments.rev or "HEAD", arguments.over or ["seed"])
@@ -43,7 +43,7 @@ def main() -> None:
     if arguments.tests:
         comparison = replace(comparison, rows=[])
         if not pairs:
-            raise UserError("there is no pair to test: two systems with predictions of the same rows are needed")
+            raise UserError("there is no pair to test: --tests needs two systems with predictions of the same rows")
     print(comparison_table.FORMATS[arguments.form](comparison, pairs))
 
 
@@ -54,14 +54,14 @@ def parser() -> argparse.ArgumentParser:
         "--over",
         action="append",
         metavar="PARAM",
-        help="parameter to average over, such as prepare.fold; several: with commas, or --over again; default: seed",
+        help="parameters to average over, such as seed,prepare.fold; can be repeated; default: seed",
     )
     options.add_argument(
-        "--predictions", nargs="+", metavar="NAME=GLOB", help="compare files of predictions in place of experiments"
+        "--predictions", nargs="+", metavar="NAME=GLOB", help="compare files of predictions instead of experiments"
     )
     alone = options.add_mutually_exclusive_group()
-    alone.add_argument("--tests", action="store_true", help="the tests of every pair alone, without the means")
-    alone.add_argument("--cost", action="store_true", help="wall time and cost alone, of the workspace too")
+    alone.add_argument("--tests", action="store_true", help="print only the tests of each pair")
+    alone.add_argument("--cost", action="store_true", help="print only wall time and cost, with the workspace")
     form = options.add_mutually_exclusive_group()
     for name in comparison_table.FORMATS:
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")

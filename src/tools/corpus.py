@@ -1,10 +1,10 @@
-"""Makes a corpus of a data file, and tells everything that is wrong with a corpus.
+"""Makes a corpus from a data file, and reports everything that is wrong with a corpus.
 
-    python -m src corpus new mine --file mine.csv   # writes data/raw/mine/corpus.yaml by looking at the file
-    python -m src corpus check mine                 # exit status 1 when something is wrong
+    python -m src corpus new mine --file mine.csv   # guesses data/raw/mine/corpus.yaml from the file
+    python -m src corpus check mine                 # the exit status is 1 if there is an error
 
-`new` guesses, so read what it wrote; it copies the file, and those that belong beside it, into the folder of the corpus
-and replaces nothing. `check` sees what `prepare` refuses, but goes on to the end; splits are judged where the corpus
+`new` guesses, so check the corpus.yaml that it writes. It copies the data files into the folder of the corpus and never
+replaces a file. `check` reports all errors that stop `prepare`, not only the first. It checks splits only if the corpus
 has its own.
 """
 
@@ -29,13 +29,13 @@ from src.corpora.readers import criteria
 from src.corpora.rows import Row
 from src.tasks import TASKS
 
-SHOWN = 20  # errors and warnings of one run, each; the rest is counted
+SHOWN = 20  # printed errors, and printed warnings; the rest is counted
 
 
 def main() -> None:
     arguments = parser().parse_args()
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", arguments.name):
-        raise UserError(f"'{arguments.name}' is no name of a corpus; legal: Latin letters, digits, _ and -")
+        raise UserError(f"'{arguments.name}' is not a name of a corpus; legal: Latin letters, digits, _ and -")
     folder = arguments.root / arguments.name
     if arguments.command == "new":
         new(folder, arguments.file)
@@ -46,9 +46,9 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src corpus", __doc__, "your-data")
     commands = options.add_subparsers(dest="command", required=True)
-    for name, purpose in (("new", "write a first corpus.yaml"), ("check", "tell all that is wrong")):
+    for name, purpose in (("new", "write a first corpus.yaml"), ("check", "report all errors and warnings")):
         command = commands.add_parser(name, help=purpose, description=purpose)
-        command.add_argument("name", help="of the corpus, a folder of --root")
+        command.add_argument("name", help="name of the corpus, a folder in --root")
         command.add_argument("--root", type=Path, default=Path("data/raw"), help="folder of corpora; default: data/raw")
         if name == "new":
             command.add_argument("--file", type=Path, required=True, help="CSV, TSV, JSON Lines or SQuAD's JSON")
@@ -56,17 +56,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def new(folder: Path, file: Path) -> None:
-    """Writes the corpus.yaml of a folder, and copies the data files beside it, unless they are there.
+    """Writes the corpus.yaml of a folder, and copies the data files into the folder, unless they are there.
 
-    Files that the reader wants beside the data file, and that are neither there nor in the folder, are named on
-    standard error.
+    Missing files that the reader needs are reported on standard error.
 
     Raises:
-        UserError: a corpus.yaml or another file of that name that is there, or a file that is no table.
+        UserError: a corpus.yaml or a different file of the same name exists already, or the file is not a table.
     """
-    made = folder / "corpus.yaml"
-    if made.exists():
-        raise UserError(f"{made} is there already; edit it, or delete it to have it guessed again")
+    path = folder / "corpus.yaml"
+    if path.exists():
+        raise UserError(f"{path} exists already; edit it, or delete it to guess it again")
     if not file.is_file():
         raise UserError(f"{file} does not exist")
     guessed = guess(file)
@@ -74,44 +73,44 @@ def new(folder: Path, file: Path) -> None:
     for source in sources:
         target = folder / source.name
         if source.exists() and target.exists() and not target.samefile(source):
-            raise UserError(f"{target} is there already, and is another file than {source}; delete one, or rename it")
+            raise UserError(f"{target} exists already and is not {source}; delete or rename one of them")
     content = {
-        "description": f"the rows of {file.name}; say what they are",
-        "licence": "unknown; say under which the data are",
+        "description": f"the rows of {file.name}; describe them here",
+        "licence": "unknown; write the licence of the data here",
         **guessed,
         "fetch": f"copy {', '.join(source.name for source in sources)} to {folder}",
     }
-    parse(Corpus, content, made)
+    parse(Corpus, content, path)
     folder.mkdir(parents=True, exist_ok=True)
     for source in sources:
         target = folder / source.name
         if source.is_file() and not target.exists():
             shutil.copyfile(source, target)
         elif not target.exists():
-            print(f"{source} is not there; reader {guessed['reader']} needs it: put it at {target}", file=sys.stderr)
-    write_yaml(made, content, "Guessed: read it, mend it, then run python -m src corpus check " + folder.name)
-    print(made.read_text(encoding="utf-8"), end="")
-    if doubtful := doubt(guessed):
-        print(f"WARNING: {doubtful}", file=sys.stderr)
+            print(f"{source} does not exist; reader {guessed['reader']} needs it: copy it to {target}", file=sys.stderr)
+    write_yaml(path, content, "Guessed: check and correct it, then run python -m src corpus check " + folder.name)
+    print(path.read_text(encoding="utf-8"), end="")
+    if problem := doubt(guessed):
+        print(f"WARNING: {problem}", file=sys.stderr)
 
 
 def check(folder: Path) -> bool:
-    """Prints all errors and warnings, and what the corpus holds; returns whether there is no error."""
+    """Prints all errors, warnings and statistics of a corpus; returns whether there is no error."""
     errors: list[str] = []
     warnings: list[str] = []
     rows: list[Row] = []
     try:
         corpus = corpus_file.load(folder)
-        for found in corpora.try_read(folder, corpus):
-            if isinstance(found, UserError):
-                errors.append(str(found))
+        for row in corpora.try_read(folder, corpus):
+            if isinstance(row, UserError):
+                errors.append(str(row))
             else:
-                rows.append(found)
-    except UserError as error:  # the rest cannot be read
+                rows.append(row)
+    except UserError as error:  # no more rows can be read
         errors.append(str(error))
     else:
         rows, dropped = corpora.without_dropped(rows, corpus)
-        warnings += [f"label '{label}': {n} rows are dropped, as corpus.yaml says" for label, n in dropped.items()]
+        warnings += [f"label '{label}': {n} rows are dropped by corpus.yaml" for label, n in dropped.items()]
         errors += _wrong(rows, corpus)
         warnings += _doubtful(rows, corpus)
     _show("error", errors)
@@ -134,16 +133,16 @@ def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
             yield str(error)
         first = ids.setdefault(row.example.id, row)
         if first is not row:
-            yield str(row.refuse("id", f"the id stands already in {first.place}"))
+            yield str(row.refuse("id", f"{first.place}, has the same id"))
     if rows and not any(task.has_target(row.example) for task in TASKS.values() for row in rows):
-        yield "no row has a label, tags or answers, so that there is no task for it; name their columns in corpus.yaml"
+        yield "no row has a label, tags or answers, so no task can use the corpus; name their columns in corpus.yaml"
     for row in rows:
         if row.example.split not in ("", *SPLITS):
-            yield str(row.refuse("split", f"unknown split; legal: {', '.join(SPLITS)}, or named under splits"))
+            yield str(row.refuse("split", f"unknown split; legal: {', '.join(SPLITS)}, and the keys of splits"))
     placed = [row for row in rows if row.example.split in SPLITS]
     if corpus.leaks == "drop":
-        gone = {row.example.id for row, _ in duplicates.leaking(placed)}
-        placed = [row for row in placed if row.example.id not in gone]
+        leaking = {row.example.id for row, _ in duplicates.leaking(placed)}
+        placed = [row for row in placed if row.example.id not in leaking]
     yield from map(str, intake_checks.find_leaks(placed, corpus.inseparable))
 
 
@@ -154,7 +153,7 @@ def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
         yield "there are no rows"
     for label in corpus.labels:
         if rows and label not in used:
-            yield f"label '{label}' is declared, and no row has it"
+            yield f"no row has the declared label '{label}'"
     for field in ("label", "group"):
         without = sum(getattr(row.example, field) is None for row in rows)
         if 0 < without < len(rows):
@@ -166,19 +165,19 @@ def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
     leaks = duplicates.leaking(rows) if corpus.leaks == "drop" else []
     if leaks:
         yield f"{len(leaks)} rows are dropped, because a later split has the same text"
-    twice = duplicates.describe(rows)
-    if twice["texts"]:
+    copies = duplicates.describe(rows)
+    if copies["texts"]:
         yield (
-            f"{twice['texts']} texts stand more than once, {twice['conflicting_labels']} of them with different "
-            f"labels; the first: {', '.join(twice['listed'][0])}"
+            f"{copies['texts']} texts occur more than once, {copies['conflicting_labels']} of them with different "
+            f"labels; the first: {', '.join(copies['listed'][0])}"
         )
     near = near_duplicates(duplicates.distinct(rows))
     if near:
-        yield f"{len(near)} pairs of texts are nearly the same; the nearest: {near[0][0]}, {near[0][1]}"
+        yield f"{len(near)} pairs of texts are near-duplicates; the most similar: {near[0][0]}, {near[0][1]}"
 
 
-def _show(kind: str, found: Sequence[str]) -> None:
-    for line in found[:SHOWN]:
+def _show(kind: str, messages: Sequence[str]) -> None:
+    for line in messages[:SHOWN]:
         print(f"{kind}: {line}")
-    if len(found) > SHOWN:
-        print(f"{kind}: {len(found) - SHOWN} more")
+    if len(messages) > SHOWN:
+        print(f"{kind}: {len(messages) - SHOWN} more")

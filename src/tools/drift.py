@@ -1,12 +1,12 @@
-"""Compares fine-tuned encoders with their base, layer by layer: 1 - linear CKA and cosine, over seeds.
+"""Measures how far fine-tuned encoders are from their base, per layer: 1 - linear CKA and cosine, over seeds.
 
     python -m src drift --base base.safetensors full=full.safetensors lora=lora.safetensors
     python -m src drift --base base.safetensors full='full-*.safetensors' lora='lora-*.safetensors'
-    python -m src drift --base 'base-*.safetensors' full='full-*.safetensors'    # each seed has a base of its own
+    python -m src drift --base 'base-*.safetensors' full='full-*.safetensors'    # each seed has its own base
     python -m src drift ... --figures figures                       # PDF and PNG; --md, --latex, --csv, --json
 
-The files come from `python -m src represent`, or from train.represent. What * stands for is the seed. Systems that
-share seeds are tested by the paired t-test over them. Tables go to standard output, warnings to standard error.
+`python -m src represent` and train.represent write the files. The part that * matches is the seed. A paired t-test over
+the seeds compares systems with the same seeds. Tables are printed to standard output, warnings to standard error.
 """
 
 import argparse
@@ -29,12 +29,12 @@ def main() -> None:
     bases = {seed: (path, read(path)) for seed, path in systems.files(arguments.base).items()}
     unknown: list[Path] = []
     drifts = {name: _runs(name, systems.files(pattern), bases, unknown) for name, pattern in patterns.items()}
-    layers = {len(found.cosine) for runs in drifts.values() for found in runs.values()}
+    layers = {len(drift.cosine) for runs in drifts.values() for drift in runs.values()}
     if len(layers) > 1:
         raise UserError(f"the bases have different numbers of layers: {', '.join(map(str, sorted(layers)))}")
     tests, warnings = layer_drift.tests(drifts)
     means = layer_drift.means(drifts)
-    if arguments.figures:  # first: where they cannot be written, nothing is printed
+    if arguments.figures:  # first: if this fails, nothing is printed
         from src.analysis.report import figures  # loads matplotlib
         from src.representations.drift_figure import drift_figure
 
@@ -47,8 +47,8 @@ def main() -> None:
 
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src drift", __doc__, "predictions-to-paper")
-    options.add_argument("systems", nargs="+", metavar="NAME=GLOB", help="files of representations; each is a run")
-    options.add_argument("--base", required=True, metavar="GLOB", help="that of all runs, or one for each seed")
+    options.add_argument("systems", nargs="+", metavar="NAME=GLOB", help="files of representations; each file is a run")
+    options.add_argument("--base", required=True, metavar="GLOB", help="one base for all runs, or one for each seed")
     options.add_argument("--figures", type=Path, metavar="DIR", help="folder to write drift.pdf and drift.png to")
     form = options.add_mutually_exclusive_group()
     for name in drift_table.FORMATS:
@@ -63,45 +63,45 @@ def _runs(
     """Measures the runs of one system.
 
     Args:
-        unknown: takes in the files that do not say what training started from.
+        unknown: files that do not say from which weights training started are added to it.
 
     Raises:
-        UserError: a seed without a base, files of other examples, layers or reading, or of different steps.
+        UserError: a seed has no base, or files differ in examples, layers, input settings or steps.
     """
-    found = {}
+    drifts = {}
     steps = set()
     for seed, path in files.items():
         if len(bases) > 1 and seed not in bases:
-            raise UserError(f"{path} is of seed '{seed}', for which --base has no file; there are: {', '.join(bases)}")
+            raise UserError(f"{path} has seed '{seed}', but --base only has the seeds {', '.join(bases)}")
         base_path, base = bases[seed] if len(bases) > 1 else next(iter(bases.values()))
         model = read(path)
         layer_drift.check(base, model, (str(base_path), str(path)))
         unknown += [path for path, about in ((base_path, base.about), (path, model.about)) if about.start is None]
         steps.add(model.about.step)
-        found[seed] = layer_drift.drift(base, model, str(path))
+        drifts[seed] = layer_drift.drift(base, model, str(path))
     if len(steps) > 1:
         named = ["the end" if step is None else str(step) for step in sorted(steps, key=lambda s: (s is None, s))]
         raise UserError(
-            f"the files of {name} are of different steps ({', '.join(named)}), and no seeds to take means "
-            "of; make each step a system"
+            f"the files of {name} are of different steps ({', '.join(named)}), not of different seeds; "
+            "name each step as a system of its own"
         )
-    return found
+    return drifts
 
 
 def _unchecked(unknown: Sequence[Path]) -> list[str]:
     if not unknown:
         return []
     return [
-        f"not known of {', '.join(map(str, dict.fromkeys(unknown)))}: what training started from; see to it yourself "
-        "that --base is that"
+        f"{', '.join(map(str, dict.fromkeys(unknown)))}: the start of training is unknown; make sure that training "
+        "started from --base"
     ]
 
 
 def _few(bases: Iterable[Representations]) -> Sequence[str]:
     shapes = sorted({base.states.shape[::2] for base in bases})
     return [
-        f"{samples} examples of width {width}: of fewer examples than width, CKA leans towards 1; compare drifts of "
-        "equal numbers of examples alone"
+        f"{samples} examples of width {width}: with fewer examples than width, CKA is biased towards 1; only compare "
+        "drifts over equal numbers of examples"
         for samples, width in shapes
         if samples < width
     ]

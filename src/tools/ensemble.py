@@ -2,7 +2,7 @@
 
     python -m src ensemble --out ensemble.jsonl runs/a.jsonl runs/b.jsonl runs/c.jsonl
 
-score and compare read the result like any other file of predictions.
+`score` and `compare` read the result like any other file of predictions.
 """
 
 import argparse
@@ -18,7 +18,7 @@ def main() -> None:
     arguments = parser().parse_args()
 
     if len(set(arguments.files)) < len(arguments.files):
-        raise UserError("a file stands twice; give each file once")
+        raise UserError("a file is given twice; give each file once")
     rows = ensemble({str(path): read_predictions(path) for path in arguments.files}, arguments.method)
     write_predictions(arguments.out, rows)
     print(f"wrote {len(rows)} rows to {arguments.out}")
@@ -31,6 +31,6 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--method",
         choices=METHODS,
-        help="of labels: the highest mean probability, or most files; default: mean where all rows have probabilities",
+        help="how to combine labels; default: mean if all rows have probabilities, else vote",
     )
     return options

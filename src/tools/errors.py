@@ -1,9 +1,9 @@
-"""Shows the mistakes in predictions: their categories by group and by length of span, and the most confident ones.
+"""Shows the mistakes in predictions: their categories by group and by span length, and the most confident mistakes.
 
     python -m src errors metrics/predictions --data data/prepared
     python -m src errors a.jsonl --limit 50 --json
 
-Sentences come from --data, the folder that prepare wrote, or from the tokens of the rows.
+Sentences are read from --data, the folder that prepare wrote, or from the tokens of the rows.
 """
 
 import argparse
@@ -29,8 +29,8 @@ def main() -> None:
     rows = read_predictions(arguments.file)
     texts = sentences(arguments.data) if arguments.data else {}
     if texts and not any(row.id in texts for row in rows):
-        raise UserError(f"--data {arguments.data} has none of the rows that are predicted")
-    found = {
+        raise UserError(f"--data {arguments.data} has none of the predicted rows; give the data of these predictions")
+    mistakes = {
         task: {
             split: _mistakes(usable, texts, arguments.limit)
             for split, rows in splits.items()
@@ -39,24 +39,24 @@ def main() -> None:
         for task, splits in scores.by_task(rows).items()
     }
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
+        print(json.dumps(mistakes, ensure_ascii=False, indent=2, allow_nan=False))
     else:
-        print("\n\n".join(_text(found)))
+        print("\n\n".join(_text(mistakes)))
 
 
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src errors", __doc__, "predictions-to-paper")
-    options.add_argument("file", type=Path, help="file of predictions, or folder of such")
+    options.add_argument("file", type=Path, help="file of predictions, or a folder of them")
     options.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences")
     options.add_argument("--limit", type=int, default=10, help="mistakes shown per task and split; default: 10")
-    options.add_argument("--json", action="store_true", help="print all as JSON")
+    options.add_argument("--json", action="store_true", help="print JSON")
     return options
 
 
 def sentences(folder: Path) -> dict[str, str]:
-    """Returns the text of each example that prepare wrote, of a pair both."""
+    """Returns the text of each example that prepare wrote; for a pair, both texts."""
     examples = read_splits(folder)
-    return {id: " | ".join(filter(None, (found.text, found.text_pair))) for id, found in examples.items()}
+    return {id: " | ".join(filter(None, (example.text, example.text_pair))) for id, example in examples.items()}
 
 
 def _mistakes(rows: Sequence[Prediction], texts: Mapping[str, str], limit: int) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def _mistakes(rows: Sequence[Prediction], texts: Mapping[str, str], limit: int) 
     }
 
 
-def _text(found: Mapping[str, Any]) -> Iterator[str]:
-    for task, splits in found.items():
+def _text(mistakes: Mapping[str, Any]) -> Iterator[str]:
+    for task, splits in mistakes.items():
         counts = {split: values["categories"] for split, values in splits.items()}
         yield f"{task}: categories\n{breakdown_table.categories(task, counts)}"
         for split, values in splits.items():
@@ -92,15 +92,16 @@ def _text(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _crosstab(key: str, counts: Mapping[Any, Mapping[str, int]]) -> str:
-    names = [name for name in next(iter(counts.values())) if any(found[name] for found in counts.values())]
+    names = [name for name in next(iter(counts.values())) if any(row_counts[name] for row_counts in counts.values())]
     return TEXT.table(
-        [key, *names], [[str(value), *(str(found[name]) for name in names)] for value, found in counts.items()]
+        [key, *names],
+        [[str(value), *(str(row_counts[name]) for name in names)] for value, row_counts in counts.items()],
     )
 
 
 def _mistake(mistake: Mapping[str, Any]) -> str:
-    sure = "" if mistake["confidence"] is None else f", confidence {mistake['confidence']:.3f}"
+    confidence = "" if mistake["confidence"] is None else f", confidence {mistake['confidence']:.3f}"
     return (
-        f"{mistake['id']} ({mistake['category']}{sure}): gold {mistake['gold']}, predicted {mistake['predicted']}"
+        f"{mistake['id']} ({mistake['category']}{confidence}): gold {mistake['gold']}, predicted {mistake['predicted']}"
         f"\n    {mistake['text']}"
     )

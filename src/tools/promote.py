@@ -2,8 +2,8 @@
 
     python -m src promote
 
-Reads metrics/hpo of the workspace: run the search there, or fetch it with `dvc exp apply NAME`. Commit
-tuned.yaml when you agree; `-S hpo.mode=tuned` trains with it.
+Reads metrics/hpo of the workspace: run the search there, or get it with `dvc exp apply NAME`. If you agree with the
+changes, commit tuned.yaml; `-S hpo.mode=tuned` trains with it.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
 
     before = arguments.tuned.read_text(encoding="utf-8") if arguments.tuned.is_file() else ""
     tuned = read_yaml(arguments.tuned, comments=True) if before else {}
-    if tuned is None:  # not `or`: an empty mapping keeps the remarks above it
+    if tuned is None:  # not `or`: an empty mapping keeps the comments above it
         tuned = {}
     tuned.setdefault(study["model"], {})[study["task"]] = overrides
     write_yaml(arguments.tuned, tuned)
@@ -47,11 +47,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _finished_study(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise UserError(f"{path.parent} comes from no search: run one first, with -S hpo.mode=search")
+        raise UserError(f"{path.parent} does not have a search: run one first, with -S hpo.mode=search")
     study: dict[str, Any] = read_json(path)
     if study["finished_trials"] < study["n_trials"]:
         raise UserError(
             f"study {study['study']} has {study['finished_trials']} finished trials of hpo.n_trials: "
-            f"{study['n_trials']}; run the search again, it goes on to that number"
+            f"{study['n_trials']}; run the search again to continue it up to this number"
         )
     return study

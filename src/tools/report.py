@@ -1,7 +1,7 @@
-"""Writes a report: one HTML page with the tables and figures of a paper, which opens from disk without a network.
+"""Writes a report: one HTML page with tables and figures for a paper, which needs no network.
 
-python -m src report                                   # of the workspace, to report.html
-python -m src report --experiments                     # of all experiments of HEAD; or of those named
+python -m src report                                   # the workspace, to report.html
+python -m src report --experiments                     # all experiments of HEAD; names select some
 python -m src report --predictions ours='runs/ours-*.jsonl' theirs=theirs.jsonl --data data/prepared
 python -m src report --latex paper/tables --figures paper/figures
 """
@@ -41,9 +41,9 @@ def main() -> None:
     arguments = parser().parse_args()
 
     if arguments.data and not arguments.predictions:
-        raise UserError("--data is for --predictions; the workspace and experiments have their own")
+        raise UserError("--data needs --predictions; the workspace and experiments have their own data")
     if (arguments.rev or arguments.over) and arguments.experiments is None:
-        raise UserError("--rev and --over are for --experiments")
+        raise UserError("--rev and --over need --experiments")
     if arguments.predictions:
         reported = _of_files(arguments.predictions, arguments.data)
     elif arguments.experiments is not None:
@@ -55,22 +55,20 @@ def main() -> None:
     from src.analysis.report.contents import sections
 
     with figures.style():
-        found = sections(comparison, pairs, materials)
-        written = page.latex(arguments.latex, comparison, found) if arguments.latex else []
-        written += page.draw(arguments.figures, found) if arguments.figures else []
-        write_lines(arguments.out, [page.html(title, comparison, found, materials)])
+        page_sections = sections(comparison, pairs, materials)
+        written = page.latex(arguments.latex, comparison, page_sections) if arguments.latex else []
+        written += page.draw(arguments.figures, page_sections) if arguments.figures else []
+        write_lines(arguments.out, [page.html(title, comparison, page_sections, materials)])
     print("\n".join(map(str, [arguments.out, *written])))
 
 
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src report", __doc__, "predictions-to-paper")
     source = options.add_mutually_exclusive_group()
-    source.add_argument("--experiments", nargs="*", metavar="NAME", help="of experiments in place of the workspace")
-    source.add_argument("--predictions", nargs="+", metavar="NAME=GLOB", help="of files of predictions")
-    options.add_argument("--rev", help="the commit whose experiments are meant; default: HEAD")
-    options.add_argument(
-        "--over", action="append", metavar="PARAM", help="what experiments are averaged over; default: seed"
-    )
+    source.add_argument("--experiments", nargs="*", metavar="NAME", help="report experiments instead of the workspace")
+    source.add_argument("--predictions", nargs="+", metavar="NAME=GLOB", help="report files of predictions")
+    options.add_argument("--rev", help="the commit whose experiments are reported; default: HEAD")
+    options.add_argument("--over", action="append", metavar="PARAM", help="parameters to average over; default: seed")
     options.add_argument("--data", type=Path, help="folder that prepare wrote, for the sentences of --predictions")
     options.add_argument("--out", type=Path, default=Path("report.html"), help="default: report.html")
     options.add_argument("--latex", type=Path, metavar="DIR", help="folder to write the tables to, as LaTeX")
@@ -83,14 +81,14 @@ def _of_workspace() -> Reported:
     params, name = material.params, "workspace"
     comparison = grouping.compare([Run(name, params, material.scores)])
     if changed := experiments.changed_stages():
-        warning = f"the workspace has changed since these results were made ({', '.join(changed)}): dvc repro"
+        warning = f"the workspace has changed since these results were computed ({', '.join(changed)}): run dvc repro"
         comparison = replace(comparison, warnings=[*comparison.warnings, warning])
         print(f"WARNING: {warning}", file=sys.stderr)
     return f"{params['model']}, {params['task']}", comparison, [], {name: material}
 
 
-def _of_experiments(rev: str, over: Sequence[str], chosen: Sequence[str]) -> Reported:
-    comparison, pairs, commits = of_experiments(rev, over, chosen)
+def _of_experiments(rev: str, over: Sequence[str], names: Sequence[str]) -> Reported:
+    comparison, pairs, commits = of_experiments(rev, over, names)
     materials: dict[str, Material] = {}
     for name in dict.fromkeys(name for row in comparison.rows for name in row.runs):
         paths = (LOCK, METRICS, PREDICTIONS, STATISTICS, ENVIRONMENT, HEALTH, TRAINING, DATA)
@@ -103,14 +101,14 @@ def _of_files(patterns: Sequence[str], data: Path | None) -> Reported:
     comparison, pairs, runs = of_files(patterns)
     examples = read_splits(data) if data else {}
     if data and not any(row.id in examples for rows in runs.values() for row in rows):
-        raise UserError(f"--data {data} has none of the rows that are predicted")
+        raise UserError(f"--data {data} has none of the predicted rows; give the data of these predictions")
     from src.analysis.report.contents import Material
 
     return "Predictions", comparison, pairs, {name: Material(rows, examples) for name, rows in runs.items()}
 
 
 def _material(root: Path) -> Material:
-    """Reads what a run left in a folder of the project's layout; all but scores and predictions may be absent."""
+    """Reads the results of a run from a project folder; only scores and predictions are required."""
     from src.analysis.report.contents import Material
 
     return Material(

@@ -1,12 +1,12 @@
-"""Keeps the states of all layers of an encoder over validation examples: before training, or of a trained model.
+"""Saves the states of all layers of an encoder over validation examples, before or after training.
 
-    python -m src represent --out full.safetensors                       # of the model in models/current
-    python -m src represent --model runs/lora --out lora.safetensors     # of another folder
-    python -m src represent --base --out base.safetensors                # what training starts from
-    python -m src represent --base dictabert --out base.safetensors      # in place of `model` of params.yaml
+    python -m src represent --out full.safetensors                       # the model in models/current
+    python -m src represent --model runs/lora --out lora.safetensors     # another folder
+    python -m src represent --base --out base.safetensors                # the start of training
+    python -m src represent --base dictabert --out base.safetensors      # instead of `model` of params.yaml
 
-A base is what the stage train makes of params.yaml, its seed included, before the first step. A trained model reads
-texts as it was trained to. `python -m src drift` compares the files.
+A base is the model that the stage train creates from params.yaml, with its seed, before the first step. A trained model
+reads texts with the settings of its training. `python -m src drift` compares the files.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ if TYPE_CHECKING:
 def main() -> None:
     arguments = parser().parse_args()
     params = config.load(arguments.params)
-    own = params.train.represent
-    count = own.examples if arguments.examples is None else arguments.examples
+    settings = params.train.represent
+    count = settings.examples if arguments.examples is None else arguments.examples
     budget, key = (
-        (own.budget_mib, "train.represent.budget_mib") if arguments.budget is None else (arguments.budget, "--budget")
+        (settings.budget_mib, "train.represent.budget_mib")
+        if arguments.budget is None
+        else (arguments.budget, "--budget")
     )
     if count < 2:
-        raise UserError(f"--examples is {count}; it must be 2 or more, for drift is about how examples differ")
+        raise UserError(f"--examples is {count}; it must be 2 or more, because drift compares examples with each other")
     if budget <= 0:
         raise UserError(f"--budget is {budget:g}; it must be above 0")
     if arguments.batch_size < 1:
@@ -68,9 +70,9 @@ def main() -> None:
     extraction = Extraction(model, examples, name, arguments.encoder, start)
     extraction.check(budget, 1, key)
     model.model.to(setup.device).float()
-    found = extraction.run(arguments.batch_size)
-    states_file.write(arguments.out, found)
-    samples, layers, width = found.states.shape
+    representations = extraction.run(arguments.batch_size)
+    states_file.write(arguments.out, representations)
+    samples, layers, width = representations.states.shape
     size = arguments.out.stat().st_size / 2**20
     print(f"wrote {arguments.out}: {samples} examples x {layers} layers x {width}, {size:.2f} MiB")
 
@@ -80,16 +82,16 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     which = options.add_mutually_exclusive_group()
     which.add_argument("--model", type=Path, default=Path(MODEL), help="folder; default: models/current")
-    which.add_argument("--base", nargs="?", const="", metavar="MODEL", help="of an untrained model; default: `model`")
-    options.add_argument("--encoder", metavar="TASK", help="of a joint model with separate encoders; default: cls's")
-    options.add_argument("--examples", type=int, help="of validation; default: train.represent.examples")
-    options.add_argument("--budget", type=float, metavar="MIB", help="default: train.represent.budget_mib")
+    which.add_argument("--base", nargs="?", const="", metavar="MODEL", help="an untrained model; default: `model`")
+    options.add_argument("--encoder", metavar="TASK", help="task of a joint model with separate encoders; default: cls")
+    options.add_argument("--examples", type=int, help="validation examples; default: train.represent.examples")
+    options.add_argument("--budget", type=float, metavar="MIB", help="size limit; default: train.represent.budget_mib")
     options.add_argument("--batch-size", type=int, default=64, help="inputs per forward pass; default: 64")
     options.add_argument("--data", type=Path, default=Path(DATA), help="folder that prepare wrote")
     options.add_argument(
         "--trust-remote-code",
         action="store_true",
-        help="let --model run code of its own; --base: train.trust_remote_code",
+        help="allow --model to run its own Python code; for --base: train.trust_remote_code",
     )
     options.add_argument("--params", type=Path, default=Path(PARAMS))
     return options
@@ -102,12 +104,12 @@ def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
 
 
 def _start(folder: Path) -> str | None:
-    """What training says in a model's card that it started from."""
+    """The start of training, from the card of the model; None: the card does not have it."""
     from src.training import model_card
 
-    found = model_card.parameters(folder)
+    parameters = model_card.parameters(folder)
     names = ("model", "task", "seed", "revision")
-    return encoders.start(**{name: found[name] for name in names}) if set(names) <= found.keys() else None
+    return encoders.start(**{name: parameters[name] for name in names}) if set(names) <= parameters.keys() else None
 
 
 def _base(name: str, params: Params, data: Path) -> Checkpoint:

@@ -1,9 +1,9 @@
-"""Scores predictions, ours or anybody's: every metric of each split and group, errors, calibration.
+"""Scores predictions of any system: every metric of each split and group, categories of mistakes, calibration.
 
-    python -m src score metrics/predictions              # a folder of files, as one
-    python -m src score a.jsonl b.jsonl --json           # each file by itself; --csv
+    python -m src score metrics/predictions              # a folder of files, scored together
+    python -m src score a.jsonl b.jsonl --json           # each file separately; --csv
 
-A row needs id, split, group, task, gold, predicted; README.md says what they hold.
+A row needs id, split, group, task, gold, predicted; README.md describes these fields.
 """
 
 import argparse
@@ -23,21 +23,21 @@ def main() -> None:
     if arguments.bootstrap_samples < 1:
         raise UserError(f"--bootstrap-samples is {arguments.bootstrap_samples}; it must be 1 or more")
 
-    found = {str(path): breakdown(read_predictions(path), arguments.bootstrap_samples) for path in arguments.files}
+    results = {str(path): breakdown(read_predictions(path), arguments.bootstrap_samples) for path in arguments.files}
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
+        print(json.dumps(results, ensure_ascii=False, indent=2, allow_nan=False))
     elif arguments.csv:
         names = ("file", "task", "split", "group", "metric", "value")
-        print(as_csv(dict(zip(names, (path, *row), strict=True)) for path in found for row in flat(found[path])))
+        print(as_csv(dict(zip(names, (path, *row), strict=True)) for path in results for row in flat(results[path])))
     else:
-        print("\n\n".join(breakdown_table.text(path, result) for path, result in found.items()))
+        print("\n\n".join(breakdown_table.text(path, result) for path, result in results.items()))
 
 
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src score", __doc__, "predictions-to-paper")
-    options.add_argument("files", nargs="+", type=Path, help="files of predictions, or folders of such")
-    options.add_argument("--bootstrap-samples", type=int, default=1000, help="of each 95 %% interval; default: 1000")
+    options.add_argument("files", nargs="+", type=Path, help="files of predictions, or folders of them")
+    options.add_argument("--bootstrap-samples", type=int, default=1000, help="for 95 %% intervals; default: 1000")
     form = options.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print all as JSON")
-    form.add_argument("--csv", action="store_true", help="print a line per figure")
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print CSV, a line per value")
     return options

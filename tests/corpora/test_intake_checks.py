@@ -104,7 +104,7 @@ def test_a_text_in_two_splits_but_for_case_spaces_and_punctuation_names_both_pla
     with pytest.raises(UserError) as error:
         check_leaks(rows)
     message = str(error.value)
-    assert message.startswith("data.csv, row 4, column 'its_text': a leak: ")
+    assert message.startswith("data.csv, row 4, column 'its_text': leak: ")
     assert "data.csv, row 2, in split train" in message
     assert repr(copy) in message
     check_leaks([replace(row, example=replace(row.example, split="train")) for row in rows])
@@ -179,7 +179,7 @@ def test_a_held_out_group_with_a_row_elsewhere_is_a_leak(split: str, first: bool
     with pytest.raises(UserError) as error:
         check_leaks([leak, *FULL] if first else [*FULL, leak])
     message = str(error.value)
-    assert message.startswith("data.csv, row 5, column 'its_group': a leak: ")
+    assert message.startswith("data.csv, row 5, column 'its_group': leak: ")
     assert "data.csv, row 9" in message
     assert message.endswith("'h'")
 

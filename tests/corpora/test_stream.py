@@ -92,7 +92,7 @@ def test_a_quote_that_is_open_at_the_end_is_refused_there(tmp_path: Path) -> Non
     [
         (b'{"text": "\xf9"}', "new.jsonl, line 2 is not UTF-8: byte 0xf9; save the file as UTF-8"),
         (b"[" * 100_000, "new.jsonl, row 2: not JSON: "),
-        (b'{"text": "\\ud83d"}', "new.jsonl, row 2: half a character"),
+        (b'{"text": "\\ud83d"}', "new.jsonl, row 2: half of a surrogate pair"),
         (b'{"text": "a", "answers": "' + b"[" * 100_000 + b'"}', "new.jsonl, row 2, column 'answers': the answer"),
     ],
     ids=["byte", "depth", "half a character", "depth of a cell"],
@@ -112,7 +112,7 @@ def test_what_is_wrong_with_the_whole_file_is_raised(tmp_path: Path) -> None:
         list(corpora.stream(tmp_path / "none.csv", meta()))
     with pytest.raises(UserError, match="line 1: not CSV"):
         list(corpora.stream(written(tmp_path, 'text,"label"s\na,no\n'), meta()))
-    with pytest.raises(UserError, match="reader hub reads no file"):
+    with pytest.raises(UserError, match="reader hub does not read files"):
         list(corpora.stream(written(tmp_path, ""), meta(reader="hub", hub="x/y")))
 
 

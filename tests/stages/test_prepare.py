@@ -217,7 +217,7 @@ def test_groups_that_a_split_of_ones_own_parts_are_refused_where_group_by_says_s
 ) -> None:
     ended = prepare(corpus.write(), **{"prepare.group_by": "group"})
     assert ended.status == 2
-    assert "column 'base_pie': a leak: " in ended.err
+    assert "column 'base_pie': leak: " in ended.err
     assert not (prepare.root / "made").exists()
 
 
@@ -371,7 +371,7 @@ def test_a_bad_row_stops_the_stage_with_file_row_column_and_value(
 BAD_FILES: dict[str, tuple[Break, list[str]]] = {
     "a file that is not there": (
         meta(files=["a.csv", "b.csv"]),
-        ["corpus 'small' has no file ", "b.csv", "to fetch it: dvc import somewhere a.csv"],
+        ["corpus 'small' has no file ", "b.csv", "fetch it with: dvc import somewhere a.csv"],
     ),
     "an encoding that is not UTF-8": (
         raw(lambda lines: item(lines, 7, lines[7].decode().encode("cp1255"))), ["a.csv, line 8 is not UTF-8", "UTF-8"],
@@ -386,7 +386,7 @@ BAD_FILES: dict[str, tuple[Break, list[str]]] = {
     "a quote inside a cell": (
         raw(lambda lines: item(lines, 1, lines[1].replace(b"r00,", b'"r00"x,'))), ["a.csv, line 2: not CSV: "],
     ),
-    "an empty file": (lambda corpus: b"", ["a.csv, row 1: empty; the names of the columns"]),
+    "an empty file": (lambda corpus: b"", ["a.csv, row 1 is empty; it must have the names of the columns"]),
     "a table with another delimiter": (
         lambda corpus: corpus.csv().replace(",", ";").encode(), ["a.csv, row 1: no column 'id'"],
     ),
@@ -454,7 +454,7 @@ def test_a_shipped_corpus_without_its_data_quotes_the_command_that_fetches_them(
     (folder / "corpus.yaml").write_bytes((ROOT / "data/raw/hebrew_idioms/corpus.yaml").read_bytes())
     ended = prepare(folder)
     assert ended.status == 2
-    assert f"no file {folder / 'splits/train.csv'}; to fetch it: dvc import https://github.com/" in ended.err
+    assert f"no file {folder / 'splits/train.csv'}; fetch it with: dvc import https://github.com/" in ended.err
     assert ended.err.count("\n") == 1
 
 

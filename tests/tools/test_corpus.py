@@ -105,7 +105,7 @@ def test_quotes_that_are_text_are_left_alone_and_unlabelled_rows_dropped(tool: T
     assert (found["labels"], found["drop"]) == (["0", "1"], ["-1"])
     ended = tool("check", "mine")
     assert ended.status == 0
-    assert "warning: label '-1': 1 rows are dropped, as corpus.yaml says" in ended.out
+    assert "warning: label '-1': 1 rows are dropped by corpus.yaml" in ended.out
 
 
 def test_quotes_that_enclose_cells_are_marks(tool: Tool) -> None:
@@ -135,7 +135,7 @@ def test_squad_and_idioms_are_recognised(tool: Tool) -> None:
     assert tool("check", "idioms").status == 0
 
 
-CRITERIA = ROOT / "tests" / "corpora" / "criteria"
+CRITERIA = ROOT / "tests" / "corpora" / "readers" / "criteria"
 
 
 def test_criteria_are_recognised_and_copied_with_what_lies_beside_them(tool: Tool) -> None:
@@ -154,7 +154,7 @@ def test_what_criteria_lack_is_named_and_what_is_there_is_not_replaced(tool: Too
     ended = tool("new", "posts", "--file", "annotations.csv")
     assert ended.status == 0
     assert ended.err == "".join(
-        f"{name} is not there; reader criteria needs it: put it at data/raw/posts/{name}\n"
+        f"{name} does not exist; reader criteria needs it: copy it to data/raw/posts/{name}\n"
         for name in ("posts.csv", "criteria.json")
     )
     shutil.copy(CRITERIA / "posts.csv", ".")
@@ -163,7 +163,7 @@ def test_what_criteria_lack_is_named_and_what_is_there_is_not_replaced(tool: Too
     Path("data/raw/posts/annotations.csv").unlink()
     ended = tool("new", "posts", "--file", "annotations.csv")
     assert (ended.status, ended.err.count("\n")) == (2, 1)
-    assert "posts.csv is there already, and is another file" in ended.err
+    assert "posts.csv exists already and is not " in ended.err
     assert [path.name for path in Path("data/raw/posts").iterdir()] == ["posts.csv"]
 
 
@@ -198,12 +198,12 @@ def test_nothing_is_replaced(tool: Tool) -> None:
     before = {path: path.read_bytes() for path in Path("data/raw/mine").iterdir()}
     ended = tool("new", "mine", "--file", "mine.csv")
     assert ended.status == 2
-    assert "corpus.yaml is there already" in ended.err
+    assert "corpus.yaml exists already" in ended.err
     Path("data/raw/mine/corpus.yaml").unlink()
     Path("mine.csv").write_text(HEBREW + "5,x,0,train\n")
     ended = tool("new", "mine", "--file", "mine.csv")
     assert ended.status == 2
-    assert "is another file" in ended.err
+    assert "exists already and is not " in ended.err
     assert Path("data/raw/mine/mine.csv").read_bytes() == before[Path("data/raw/mine/mine.csv")]
 
 
@@ -221,11 +221,11 @@ def test_a_guess_without_labels_says_what_is_doubtful(tool: Tool) -> None:
     ("name", "content", "message"),
     [
         ("mine", b"", "mine.csv is empty"),
-        ("mine", b"one line\n", "no table with a header"),
-        ("mine", b"[1, 2]\n[3]\n", "not one object a line"),
-        ("mine", b"\xff\xfe\x00", "is in none of the encodings utf-16"),
-        ("../mine", HEBREW.encode(), "'../mine' is no name of a corpus"),
-        ("my corpus", HEBREW.encode(), "'my corpus' is no name of a corpus"),
+        ("mine", b"one line\n", "is not a table with a header"),
+        ("mine", b"[1, 2]\n[3]\n", "JSON without one object per line"),
+        ("mine", b"\xff\xfe\x00", "has none of the encodings utf-16"),
+        ("../mine", HEBREW.encode(), "'../mine' is not a name of a corpus"),
+        ("my corpus", HEBREW.encode(), "'my corpus' is not a name of a corpus"),
         ("mine", None, "mine.csv does not exist"),
     ],
 )
@@ -260,10 +260,10 @@ def test_check_tells_all_that_is_wrong_at_once(tool: Tool) -> None:
         "error: data/raw/mine/mine.csv, row 7: 3 cells for 4 columns",
         "row 3, column 'text': the text is empty",
         "row 4, column 'label': unknown label; legal: 0, 1; the value is '5'",
-        "row 5, column 'id': the id stands already in data/raw/mine/mine.csv, row 4",
+        "row 5, column 'id': data/raw/mine/mine.csv, row 4, has the same id",
         "row 8, column 'split': unknown split",
-        "row 6, column 'text': a leak: data/raw/mine/mine.csv, row 2, in split train",
-        "warning: 1 texts stand more than once",
+        "row 6, column 'text': leak: data/raw/mine/mine.csv, row 2, in split train",
+        "warning: 1 texts occur more than once",
         "train: rows 4",
         "mine: 6 rows, 6 errors, ",
     ):
@@ -284,10 +284,10 @@ def test_a_flood_of_errors_is_counted(tool: Tool) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("labels", ["0", "1", "2"], "warning: label '2' is declared, and no row has it"),
+        ("labels", ["0", "1", "2"], "warning: no row has the declared label '2'"),
         ("unseen_groups", ["x"], "warning: unseen_groups: no row has the group 'x'"),
         ("lables", [], "error: data/raw/mine/corpus.yaml: unknown key 'lables'"),
-        ("files", ["other.csv"], "error: corpus 'mine' has no file data/raw/mine/other.csv; to fetch it: "),
+        ("files", ["other.csv"], "error: corpus 'mine' has no file data/raw/mine/other.csv; fetch it with: "),
         ("encoding", "utf-16", "error: data/raw/mine/mine.csv is not utf-16"),
     ],
 )
@@ -303,11 +303,11 @@ def test_rows_that_no_task_can_use_are_an_error(tool: Tool) -> None:
     assert made(tool, "text;y\nfirst words;1.5\nother words;2.5\nlast words;3.5\n")["labels"] == []
     ended = tool("check", "mine")
     assert ended.status == 1
-    assert "error: no row has a label, tags or answers, so that there is no task for it" in ended.out + ended.err
+    assert "error: no row has a label, tags or answers, so no task can use the corpus" in ended.out + ended.err
 
 
 def test_check_tells_the_remarks_of_a_reader(tool: Tool) -> None:
-    shutil.copytree(ROOT / "tests" / "corpora" / "criteria", "data/raw/criteria")
+    shutil.copytree(ROOT / "tests" / "corpora" / "readers" / "criteria", "data/raw/criteria")
     ended = tool("check", "criteria")
     assert ended.status == 0
     assert (

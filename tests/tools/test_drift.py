@@ -72,7 +72,7 @@ def test_each_seed_may_have_a_base_of_its_own(tool: Tool) -> None:
     Path("base-1.safetensors").unlink()
     ended = tool("drift", "--base", "base-*.safetensors", "lora=lora-*.safetensors")
     assert ended.status == 2
-    assert "lora-1.safetensors is of seed '1', for which --base has no file; there are: 2, 3" in ended.err
+    assert "lora-1.safetensors has seed '1', but --base only has the seeds 2, 3" in ended.err
 
 
 def test_the_figure_is_written_in_both_forms(tool: Tool) -> None:
@@ -92,7 +92,7 @@ def test_a_base_that_cannot_be_checked_is_warned_of(tool: Tool) -> None:
     save("full-1", BASE + 1, start=None)
     ended = tool("drift", "--base", "base.safetensors", "full=full-[12].safetensors")
     assert ended.status == 0
-    assert "WARNING: not known of full-1.safetensors: what training started from" in ended.err
+    assert "WARNING: full-1.safetensors: the start of training is unknown" in ended.err
 
 
 def test_fewer_examples_than_width_are_warned_of(tool: Tool) -> None:
@@ -100,7 +100,7 @@ def test_fewer_examples_than_width_are_warned_of(tool: Tool) -> None:
     save("base", rng.normal(size=(10, 2, 40)).astype(np.float32))
     save("a", rng.normal(size=(10, 2, 40)).astype(np.float32))
     ended = tool("drift", "--base", "base.safetensors", "a=a.safetensors")
-    assert "WARNING: 10 examples of width 40: of fewer examples than width, CKA leans towards 1" in ended.err
+    assert "WARNING: 10 examples of width 40: with fewer examples than width, CKA is biased towards 1" in ended.err
 
 
 @pytest.mark.parametrize(

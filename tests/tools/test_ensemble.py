@@ -122,5 +122,5 @@ def test_what_cannot_be_combined_is_refused_and_nothing_is_written(
 def test_a_file_that_is_given_twice_would_count_twice_and_is_refused(tool: Tool, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", A)
     ended = tool("ensemble", "--out", tmp_path / "all.jsonl", path, f"{tmp_path}/./a.jsonl")
-    assert ended == (2, "", "error: a file stands twice; give each file once\n")
+    assert ended == (2, "", "error: a file is given twice; give each file once\n")
     assert not (tmp_path / "all.jsonl").exists()

@@ -185,13 +185,13 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "none.csv"], "none.csv does not exist"),
         (["--file", "a.csv", "--text-column", "nope"], "no column 'nope'; the columns are text, label"),
         (["--file", "a.csv", "--corpus", "sampel"], "unknown corpus 'sampel', did you mean 'sample'?"),
-        (["--file", "a.csv", "--corpus", "sample", "--text-column", "t"], "--corpus says which columns there are"),
+        (["--file", "a.csv", "--corpus", "sample", "--text-column", "t"], "--corpus already names the columns"),
         (["--file", "a.csv", "--corpus", "babe"], "corpus 'babe' has the labels"),
-        (["--file", "a.csv", "words"], "texts and --file exclude one another"),
+        (["--file", "a.csv", "words"], "texts and --file cannot be combined"),
         (["--out", "o.jsonl", "words"], "--out needs --file"),
         (["--model", "data", "words"], "data contains no model"),
         (["--file", "a.csv", "--label-column", "lable"], "no column 'lable'; the columns are text, label"),
-        (["--file", "a.csv", "--out", "a.csv"], "--out a.csv is the file that is read"),
+        (["--file", "a.csv", "--out", "a.csv"], "--out a.csv is the same file as --file"),
         (["--file", "a.csv", "--out", "data"], "data is not a regular file and cannot be replaced"),
         (["--file", "a.csv", "--delimiter", "ab"], "a.csv: delimiter: "),
         (["--file", "a.jsonl", "--delimiter", ";"], "a.jsonl: delimiter: reader jsonl does not read this key"),
@@ -229,7 +229,7 @@ def test_an_id_that_comes_twice_is_left_out_so_that_the_file_can_be_scored(
     ended = tool("predict", "--model", models["cls"], "--file", file, "--id-column", "id", "--out", out)
     assert ended.status == 0
     assert [row.id for row in read_predictions(out)] == ["1", "2"]
-    assert "id '1' stands already in a row before" in ended.err
+    assert "id '1' occurs in an earlier row" in ended.err
 
 
 def test_without_a_terminal_there_is_no_bar_and_the_summary_stays(

@@ -86,7 +86,7 @@ def test_a_second_promotion_replaces_the_first(promoted: Any, tmp_path: Path) ->
     ("overrides", "study", "message"),
     [
         (BEST, {**STUDY, "finished_trials": 14}, "has 14 finished trials of hpo.n_trials: 15"),
-        ({}, None, "comes from no search"),
+        ({}, None, "does not have a search"),
         ({"epoch": 5}, STUDY, "unknown key 'epoch', did you mean 'epochs'?"),
     ],
 )

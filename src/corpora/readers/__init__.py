@@ -1,1 +1,1 @@
-"""One file per format of data files, and what several formats share."""
+"""One file per format of data files, and code that several formats share."""

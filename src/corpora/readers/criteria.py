@@ -1,18 +1,20 @@
-"""Reader `criteria`: which criteria posts meet, and where they say so; a row per post and criterion.
+"""Reader `criteria`: which criteria a post meets, and the evidence in the post; a row per post and criterion.
 
-The file that corpus.yaml names is the table of annotations: post_id, criterion, status (0 or 1), and the evidence, as
-its text (evidence) or in characters of the post (start, end; ends exclusive), or none. Several rows of one post and
-criterion are several pieces of evidence. Beside it lie posts.csv (post_id, text) and criteria.json ({criterion: text}).
+The file that corpus.yaml names is the table of annotations. Its columns are post_id, criterion, status (0 or 1) and,
+optionally, the text of the evidence (evidence) or its offsets in characters of the post (start, end; ends exclusive).
+Several rows of one post and criterion are several pieces of evidence. The same folder has posts.csv (post_id, text)
+and criteria.json ({criterion: text}).
 
-The text of the criterion and the post are the pair; the label is the status, the group the criterion, so that each
-criterion has scores of its own; corpus.yaml must say `inseparable: text_pair`, which keeps a post in one split.
-Evidence that is not in the post is remarked on and left out. A criterion that is met without any evidence that was
-located gives no target for evidence; one that is not met gives the target that there is none.
+The text is the text of the criterion, and text_pair is the post. The label is the status. The group is the criterion,
+so each criterion has its own scores. corpus.yaml must have `inseparable: text_pair`, which keeps a post in one split.
+Evidence that is not in the post is reported and left out. If a criterion is met and no evidence is located, the row
+has no evidence target. If a criterion is not met, the target is that there is no evidence.
 
-All three files are held in memory: annotations of one pair, and the post that they are of, may stand anywhere in them.
+All three files are read into memory, because the rows of a pair may be anywhere in the files.
 """
 
 from collections.abc import Iterator, Mapping
+from enum import StrEnum, auto
 from pathlib import Path
 
 from src.core.files import read_json
@@ -21,27 +23,45 @@ from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import delimited, spans
 from src.corpora.readers.delimited import Cells
-from src.corpora.rows import Found, Row, nfc, refusal
+from src.corpora.rows import Row, RowOrError, nfc, refusal
 
-COLUMNS = {"id": "post_id", "text": "criterion", "text_pair": "post_id", "group": "criterion", "label": "status",
-           "answers": "evidence"}  # fmt: skip
+
+class Column(StrEnum):
+    """The columns of the table of annotations."""
+
+    POST_ID = auto()
+    CRITERION = auto()
+    STATUS = auto()
+    EVIDENCE = auto()
+    START = auto()
+    END = auto()
+
+
+COLUMNS = {
+    "id": Column.POST_ID,
+    "text": Column.CRITERION,
+    "text_pair": Column.POST_ID,
+    "group": Column.CRITERION,
+    "label": Column.STATUS,
+    "answers": Column.EVIDENCE,
+}
 BESIDE = ("posts.csv", "criteria.json")
-REQUIRED = ("post_id", "criterion", "status")
-Pair = tuple[str, str]  # a post and a criterion, by their names
+REQUIRED = (Column.POST_ID, Column.CRITERION, Column.STATUS)
+Pair = tuple[str, str]  # post_id and criterion
 
 
-def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
-    """Yields a row per post and criterion, in the order in which they come first.
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
+    """Yields a row per post and criterion, in the order of their first annotations.
 
     Args:
         targets: False: annotations may have no status.
 
     Raises:
-        UserError: a file or column that is missing, or a file that cannot be read.
+        UserError: a file or column is missing, or a file cannot be read.
     """
     for name in BESIDE:
         if not (path.parent / name).is_file():
-            raise UserError(f"{path} needs {path.parent / name} beside it; to fetch it: {corpus.fetch}")
+            raise UserError(f"{path} needs the file {path.parent / name}; fetch it with: {corpus.fetch}")
     criteria = _criteria(path.parent / "criteria.json")
     posts, refused = _posts(path.parent / "posts.csv")
     yield from refused
@@ -52,16 +72,16 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
             yield problem
         else:
             assert not isinstance(cells, UserError)
-            annotations.setdefault((cells["post_id"], cells["criterion"]), []).append((number, cells))
-    for (post, criterion), found in annotations.items():
-        yield _row(path, post, criterion, found, criteria[criterion], posts[post])
+            annotations.setdefault((cells[Column.POST_ID], cells[Column.CRITERION]), []).append((number, cells))
+    for (post, criterion), pair_annotations in annotations.items():
+        yield _row(path, post, criterion, pair_annotations, criteria[criterion], posts[post])
 
 
 def _criteria(path: Path) -> dict[str, str]:
-    found = read_json(path)
-    if not isinstance(found, dict) or not all(isinstance(text, str) and text.strip() for text in found.values()):
-        raise UserError(f"{path}: an object of criteria and their texts is expected")
-    return found
+    criteria = read_json(path)
+    if not isinstance(criteria, dict) or not all(isinstance(text, str) and text.strip() for text in criteria.values()):
+        raise UserError(f"{path}: an object {{criterion: text}} is expected")
+    return criteria
 
 
 def _posts(path: Path) -> tuple[dict[str, str], list[UserError]]:
@@ -71,7 +91,7 @@ def _posts(path: Path) -> tuple[dict[str, str], list[UserError]]:
         if isinstance(cells, UserError):
             refused.append(cells)
         elif cells["post_id"] in posts:
-            refused.append(refusal(path, number, "post_id", cells["post_id"], "the post stands there already"))
+            refused.append(refusal(path, number, "post_id", cells["post_id"], "the post_id occurs in an earlier row"))
         elif not cells["text"].strip():
             refused.append(refusal(path, number, "text", cells["text"], "the post is empty"))
         else:
@@ -82,63 +102,66 @@ def _posts(path: Path) -> tuple[dict[str, str], list[UserError]]:
 def _problem(
     path: Path, number: int, cells: Cells, criteria: Mapping[str, str], posts: Mapping[str, str]
 ) -> UserError | None:
-    if cells["post_id"] not in posts:
-        return refusal(path, number, "post_id", cells["post_id"], "posts.csv has no such post")
-    if cells["criterion"] not in criteria:
+    if cells[Column.POST_ID] not in posts:
+        return refusal(path, number, Column.POST_ID, cells[Column.POST_ID], "posts.csv has no such post")
+    if cells[Column.CRITERION] not in criteria:
         legal = f"criteria.json has no such criterion; legal: {', '.join(criteria)}"
-        return refusal(path, number, "criterion", cells["criterion"], legal)
-    if "status" in cells and cells["status"] not in ("0", "1"):
-        return refusal(path, number, "status", cells["status"], "the status is 0 or 1")
+        return refusal(path, number, Column.CRITERION, cells[Column.CRITERION], legal)
+    if Column.STATUS in cells and cells[Column.STATUS] not in ("0", "1"):
+        return refusal(path, number, Column.STATUS, cells[Column.STATUS], "the status is 0 or 1")
     return None
 
 
-def _row(path: Path, post: str, criterion: str, found: list[tuple[int, Cells]], question: str, text: str) -> Found:
-    first, cells = found[0]
-    status = cells.get("status")
+def _row(
+    path: Path, post: str, criterion: str, annotations: list[tuple[int, Cells]], question: str, text: str
+) -> RowOrError:
+    first, first_cells = annotations[0]
+    status = first_cells.get(Column.STATUS)
     answers: list[list[int]] = []
     remarks: list[str] = []
-    for number, other in found:
-        if other.get("status") != status:
-            return refusal(path, number, "status", other["status"], f"row {first} says {status} of the same pair")
+    for number, cells in annotations:
+        if cells.get(Column.STATUS) != status:
+            problem = f"row {first} has status {status} for this pair"
+            return refusal(path, number, Column.STATUS, cells[Column.STATUS], problem)
         try:
-            answers += [span for span in _evidence(other, text) if span not in answers]
+            answers += [span for span in _evidence(cells, text) if span not in answers]
         except ValueError as error:
             remarks.append(f"{path}, row {number}: {error}")
     if status == "0" and (answers or remarks):
-        return refusal(path, first, "status", status, "there is evidence for it")
+        return refusal(path, first, Column.STATUS, status, "there is evidence, so the status must be 1")
     example = Example(
         id=f"{post}/{criterion}",
         text=nfc(question),
         text_pair=nfc(text),
         group=criterion,
         label=status,
-        answers=answers if answers or (status == "0" and _has_evidence(cells)) else None,
+        answers=answers if answers or (status == "0" and _has_evidence(first_cells)) else None,
         split="",
     )
     return Row(example, path, first, COLUMNS, tuple(remarks))
 
 
 def _has_evidence(cells: Cells) -> bool:
-    return "evidence" in cells or "start" in cells
+    return Column.EVIDENCE in cells or Column.START in cells
 
 
 def _evidence(cells: Cells, text: str) -> list[list[int]]:
-    """The places of one piece of evidence, a text that stands in several being evidence in each.
+    """The places of one piece of evidence; if its text occurs several times, all places are evidence.
 
     Raises:
-        ValueError: it is not in the post.
+        ValueError: the evidence is not in the post.
     """
-    part, start, end = (cells.get(column, "") for column in ("evidence", "start", "end"))
+    part, start, end = (cells.get(column, "") for column in (Column.EVIDENCE, Column.START, Column.END))
     if start or end:
         if not (start.isdecimal() and end.isdecimal()):
-            raise ValueError(f"start {start!r} and end {end!r} are no offsets")
+            raise ValueError(f"start {start!r} and end {end!r} must be whole numbers")
         span = spans.moved(text, int(start), int(end))
         if part and text[int(start) : int(end)] != part:
-            raise ValueError(f"the evidence {part!r} does not stand from {start} to {end}")
+            raise ValueError(f"the text from {start} to {end} is not the evidence {part!r}")
         return [span]
     if not part.strip():
         return []
-    found = spans.occurrences(part.strip(), text)
-    if not found:
-        raise ValueError(f"the evidence {part!r} is not in post '{cells['post_id']}'")
-    return found
+    places = spans.occurrences(part.strip(), text)
+    if not places:
+        raise ValueError(f"the evidence {part!r} is not in post '{cells[Column.POST_ID]}'")
+    return places

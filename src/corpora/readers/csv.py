@@ -1,4 +1,4 @@
-"""Reader `csv`: any delimited file; delimiter, quoting, encoding and columns stand in corpus.yaml."""
+"""Reader `csv`: any delimited file; corpus.yaml sets delimiter, quoting, encoding and columns."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import delimited, table
-from src.corpora.rows import Found
+from src.corpora.rows import RowOrError
 
 
-def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
     """Yields the rows of one file.
 
     Args:
-        targets: False: columns other than the texts may be absent.
+        targets: False: only the columns of the texts must be present.
 
     Raises:
-        UserError: missing column, a header that is not CSV or not in its encoding.
+        UserError: a column is missing, or the header is not CSV or not in the encoding.
     """
     rows = delimited.read(
         path,

@@ -1,4 +1,4 @@
-"""A delimited file (CSV, TSV) as rows of named cells; what the cells mean is the readers' business."""
+"""Reads a delimited file (CSV, TSV) as rows of named cells."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -18,13 +18,13 @@ def read(
     quoting: bool = True,
     encoding: str = "utf-8",
 ) -> Iterator[tuple[int, Cells | UserError]]:
-    """Yields each row's number (the header is row 1) and its cells, or why it has none.
+    """Yields the number of each row (the header is row 1) and its cells, or the error of the row.
 
     Args:
-        quoting: a cell may be enclosed in double quotes; False: a quote is a character like others.
+        quoting: double quotes may enclose a cell; False: a quote is an ordinary character.
 
     Raises:
-        UserError: missing column, or one that stands there twice; a header that is not CSV or not in this encoding.
+        UserError: a column is missing or occurs twice; the header is not CSV or not in this encoding.
     """
     rows = _rows(path, delimiter, quoting, encoding)
     header = next(rows, [])
@@ -32,18 +32,18 @@ def read(
         raise header
     missing = [name for name in required if name not in header]
     if missing and not header:
-        raise UserError(f"{path}, row 1: empty; the names of the columns are expected there")
+        raise UserError(f"{path}, row 1 is empty; it must have the names of the columns")
     if missing:
         raise UserError(f"{path}, row 1: no column '{missing[0]}'; the columns are {', '.join(header)}")
     twice = [name for name in required if header.count(name) > 1]
     if twice:
-        raise UserError(f"{path}, row 1: {header.count(twice[0])} columns are called '{twice[0]}'; rename the others")
+        raise UserError(f"{path}, row 1: {header.count(twice[0])} columns have the name '{twice[0]}'; rename them")
     for number, values in enumerate(rows, start=2):
         if isinstance(values, UserError):
             yield number, values
         elif len(values) == len(header):
             yield number, dict(zip(header, values, strict=True))
-        elif values:  # else an empty line
+        elif values:  # empty lines are skipped
             yield number, UserError(f"{path}, row {number}: {len(values)} cells for {len(header)} columns")
 
 
@@ -55,14 +55,14 @@ def _rows(path: Path, delimiter: str, quoting: bool, encoding: str) -> Iterator[
         strict=True,
     )
     while True:
-        line = table.line_num + 1  # on which the row begins
+        line = table.line_num + 1  # the first line of the row
         try:
             values = next(table)
         except StopIteration:
             return
-        except csv.Error as error:  # the table goes on with the next line
-            passed = f" (lines {line} to {table.line_num} were read as one row)" if table.line_num > line else ""
-            reason = str(error).partition(" - ")[0]  # behind it stands advice for who calls csv
-            yield UserError(f"{path}, line {line}: not CSV: {reason}{passed}")
+        except csv.Error as error:  # reading continues with the next line
+            skipped = f" (lines {line} to {table.line_num} were read as one row)" if table.line_num > line else ""
+            reason = str(error).partition(" - ")[0]  # the rest is advice for callers of csv
+            yield UserError(f"{path}, line {line}: not CSV: {reason}{skipped}")
         else:
             yield undecoded(path, line, ",".join(values), encoding) or values

@@ -1,8 +1,8 @@
-"""Reader `hub`: a data set of the Hugging Face hub, or a folder in its layout, through `datasets.load_dataset`.
+"""Reader `hub`: a data set of the Hugging Face hub, or a folder in its layout, loaded by `datasets.load_dataset`.
 
-`hub`, `config` and `revision` of corpus.yaml say which; `files` are its splits; `columns` as of a table. A label that
-the data set keeps as a number and a name goes by its name. Code of a data set is never run. What is on the hub may
-change, and DVC would not see it: an id needs its revision.
+`hub`, `config` and `revision` of corpus.yaml select the data set; `files` are its splits; `columns` are as in a table.
+Labels that are stored as numbers with names are read as names. Code of a data set is never run. DVC does not see
+changes on the hub, so an id needs a revision.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from typing import Any
 from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import table
-from src.corpora.rows import Found
+from src.corpora.rows import RowOrError
 
 
-def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
-    """Yields the rows of one split, whose name is that of the path; row 1 is the first.
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
+    """Yields the rows of one split; the last part of the path is the split, and the first row is row 1.
 
     Raises:
-        UserError: what the hub or its cache does not have, or a column that the split does not have.
+        UserError: the hub and its cache do not have the split, or the split does not have a column.
     """
     data = _load(corpus, path.name)
     place = Path(str(corpus.hub), path.name)
@@ -34,25 +34,25 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
 def _load(corpus: Corpus, split: str) -> Any:
     if corpus.revision is None and not Path(str(corpus.hub)).is_dir():
         raise UserError(
-            f"the data set '{corpus.hub}' of corpus.yaml needs a revision, the commit of the hub that is meant, so "
-            "that its rows cannot change unseen; only a folder that is here needs none"
+            f"the data set '{corpus.hub}' of corpus.yaml needs a revision (a commit of the hub), so that its rows "
+            "cannot change without notice; only a local folder needs no revision"
         )
-    import datasets  # late: prepare starts without it
+    import datasets  # late: other readers do not need it
 
     try:
         return datasets.load_dataset(corpus.hub, name=corpus.config, revision=corpus.revision, split=split)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        wanted = " ".join(part for part in (corpus.hub, corpus.config, corpus.revision) if part)
+        name = " ".join(part for part in (corpus.hub, corpus.config, corpus.revision) if part)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"the data set '{wanted}', split '{split}', cannot be loaded: {reason}; legal is what the hub has and the "
-            f"network reaches, what {datasets.config.HF_DATASETS_CACHE} keeps, or a folder; "
-            "HF_HUB_OFFLINE and HF_DATASETS_OFFLINE forbid the network"
+            f"the data set '{name}', split '{split}', cannot be loaded: {reason}; legal: a data set of the hub (needs "
+            f"the network), a data set in the cache {datasets.config.HF_DATASETS_CACHE}, or a folder; "
+            "unset HF_HUB_OFFLINE and HF_DATASETS_OFFLINE to use the network"
         ) from error
 
 
 def _names(feature: Any) -> list[str] | None:
-    """The names of a column of class labels, or of lists of them."""
+    """The label names of a column of class labels, or of lists of class labels; None: another column."""
     feature = getattr(feature, "feature", feature)
     return getattr(feature, "names", None)
 
@@ -62,4 +62,4 @@ def _named(value: Any, names: list[str] | None) -> Any:
         return value
     if isinstance(value, list):
         return [_named(item, names) for item in value]
-    return names[value] if 0 <= value < len(names) else str(value)  # -1: the row is unlabelled
+    return names[value] if 0 <= value < len(names) else str(value)  # -1: the row has no label

@@ -1,8 +1,8 @@
-"""Reader `idioms`: CSV files with one idiom per sentence, as a span in characters, in words and as IOB2 tags.
+"""Reader `idioms`: CSV files with one idiom per sentence; the idiom is a span in characters, in words and in IOB2 tags.
 
 Columns: id, sentence, base_pie (the idiom), pie_span (its text), label (position in the label set), label_str,
-tokens and iob_tags (Python list literals), start_token, end_token, num_tokens, char_mask (one digit a character),
-start_char, end_char, split. Ends are exclusive. Columns beyond these are allowed.
+tokens and iob_tags (Python list literals), start_token, end_token, num_tokens, char_mask (a digit per character),
+start_char, end_char, split. Ends are exclusive. Other columns are allowed.
 Source of the format: the Hebrew idiom corpus, github.com/igornazarenko434/hebrew-idiom-detection.
 """
 
@@ -15,7 +15,7 @@ from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import delimited
 from src.corpora.readers.delimited import Cells
-from src.corpora.rows import Found, Row, nfc, refusal
+from src.corpora.rows import Row, RowOrError, nfc, refusal
 from src.text.words import invalid_tag, locate, spans_of
 
 COLUMNS = {
@@ -31,25 +31,25 @@ REQUIRED = (*COLUMNS.values(), "label", "pie_span", "start_token", "end_token", 
             "start_char", "end_char")  # fmt: skip
 
 
-def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
     """Yields the rows of one file.
 
-    A row is refused for a list that is none, for columns that contradict one another, and for tags that mark no idiom
-    or several.
+    A row is refused if a list is invalid, if columns contradict each other, or if the tags do not mark exactly one
+    idiom.
 
     Args:
-        targets: False: columns other than the sentence may be absent; a file that lacks one has no words and tags.
+        targets: False: only the sentence column must be present; if any other is missing, words and tags are not read.
 
     Raises:
-        UserError: missing column, a header that is not CSV or not UTF-8.
+        UserError: a column is missing, or the header is not CSV or not UTF-8.
     """
     for number, cells in delimited.read(path, REQUIRED if targets else ["sentence"]):
         yield cells if isinstance(cells, UserError) else _row(path, number, cells, corpus)
 
 
-def _row(path: Path, number: int, cells: Cells, corpus: Corpus) -> Found:
+def _row(path: Path, number: int, cells: Cells, corpus: Corpus) -> RowOrError:
     try:
-        return _whole(path, number, cells, corpus) if cells.keys() >= set(REQUIRED) else _input(path, number, cells)
+        return _full(path, number, cells, corpus) if cells.keys() >= set(REQUIRED) else _input(path, number, cells)
     except UserError as error:
         return error
 
@@ -65,7 +65,7 @@ def _input(path: Path, number: int, cells: Cells) -> Row:
     return Row(example, path, number, COLUMNS)
 
 
-def _whole(path: Path, number: int, cells: Cells, corpus: Corpus) -> Row:
+def _full(path: Path, number: int, cells: Cells, corpus: Corpus) -> Row:
     words, tags = (_list(path, number, cells, column) for column in ("tokens", "iob_tags"))
     example = Example(
         id=cells["id"],
@@ -78,7 +78,7 @@ def _whole(path: Path, number: int, cells: Cells, corpus: Corpus) -> Row:
     )
     for column, expected in _derived(cells, words, tags, corpus).items():
         if cells[column] != expected:
-            raise refusal(path, number, column, cells[column], f"{expected!r} follows from the other columns")
+            raise refusal(path, number, column, cells[column], f"the other columns imply {expected!r}")
     if invalid_tag(tags) is None and len(tags) == len(words) and len(spans_of(tags)) != 1:
         raise refusal(path, number, "iob_tags", cells["iob_tags"], f"one idiom is expected, not {len(spans_of(tags))}")
     return Row(example, path, number, COLUMNS)
@@ -95,7 +95,7 @@ def _list(path: Path, number: int, cells: Cells, column: str) -> list[str]:
 
 
 def _derived(cells: Cells, words: list[str], tags: list[str], corpus: Corpus) -> dict[str, str]:
-    """Says what the redundant columns must hold, given text, label, words and tags, in the file's own characters."""
+    """The values of the redundant columns, computed from text, label, words and tags before NFC."""
     sentence = cells["sentence"]
     derived = {"num_tokens": str(len(words))}
     if cells["label_str"] in corpus.labels:
@@ -103,10 +103,10 @@ def _derived(cells: Cells, words: list[str], tags: list[str], corpus: Corpus) ->
     try:
         offsets = locate(words, sentence)
     except ValueError:
-        return derived  # the general checks name the word that is not in the text
+        return derived  # the intake checks report the word that is not in the text
     spans = spans_of(tags)
     if invalid_tag(tags) is not None or len(tags) != len(words) or len(spans) != 1:
-        return derived  # the checks of tags say so
+        return derived  # the checks of tags report it
     ((first, end, _),) = spans
     start_char, end_char = offsets[first][0], offsets[end - 1][1]
     return derived | {

@@ -1,4 +1,4 @@
-"""Reader `jsonl`: one JSON object a line; the keys that are read stand in corpus.yaml under columns."""
+"""Reader `jsonl`: one JSON object per line; `columns` of corpus.yaml names the keys to read."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from typing import Any
 from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import table
-from src.corpora.rows import Found, lines, undecoded
+from src.corpora.rows import RowOrError, lines, undecoded
 
 
-def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
-    """Yields the rows of one file; empty lines are passed over.
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
+    """Yields the rows of one file; empty lines are skipped.
 
     Args:
-        targets: False: keys other than those of the texts may be absent.
+        targets: False: only the keys of the texts must be present.
 
     Raises:
-        UserError: the file is not in UTF-16 or UTF-32, and should be.
+        UserError: corpus.yaml says UTF-16 or UTF-32, and the file cannot be decoded.
     """
     required = table.required(corpus, targets=targets)
     for number, line in enumerate(lines(path, corpus.encoding), start=1):
@@ -34,7 +34,7 @@ def _cells(place: str, line: str, required: list[str]) -> dict[str, Any] | UserE
     except (ValueError, RecursionError) as error:
         return UserError(f"{place}: not JSON: {error}")
     if "\\ud" in line.lower() and re.search("[\ud800-\udfff]", json.dumps(cells, ensure_ascii=False)):
-        return UserError(f"{place}: half a character, such as \\ud83d without the \\ud83e that follows it")
+        return UserError(f"{place}: half of a surrogate pair, such as \\ud83d alone; write the whole character")
     if not isinstance(cells, dict):
         return UserError(f"{place}: a JSON object is expected, not {line.strip()[:80]!r}")
     missing = [name for name in required if name not in cells]

@@ -1,7 +1,4 @@
-"""Spans that a source gives in characters or as a text, made into offsets of the NFC text and into tags of its words.
-
-Nothing is guessed: a span that is not there, or that could be in two places, is a ValueError that says so.
-"""
+"""Converts spans, given by offsets or by text, into offsets of the NFC text and into tags of its words."""
 
 import re
 import unicodedata
@@ -20,7 +17,7 @@ def moved(text: str, start: int, end: int) -> list[int]:
     [5, 9]
     """
     if not 0 <= start < end <= len(text):
-        raise ValueError(f"[{start}, {end}] is no span of a text of {len(text)} characters, ends exclusive")
+        raise ValueError(f"[{start}, {end}] is not a span of a text of {len(text)} characters (ends are exclusive)")
     if unicodedata.is_normalized("NFC", text):
         return [start, end]
     first, last = len(nfc(text[:start])), len(nfc(text[:end]))
@@ -30,16 +27,16 @@ def moved(text: str, start: int, end: int) -> list[int]:
 
 
 def occurrences(part: str, text: str) -> list[list[int]]:
-    """Returns [start, end] of each place where `part` stands in `text`; both are compared, and counted, in NFC.
+    """Returns [start, end] of each occurrence of `part` in `text`; both are compared and counted in NFC.
 
     >>> occurrences("an", "banana")
     [[1, 3], [3, 5]]
     """
-    return [[found.start(), found.end()] for found in re.finditer(re.escape(nfc(part)), nfc(text)) if part]
+    return [[match.start(), match.end()] for match in re.finditer(re.escape(nfc(part)), nfc(text)) if part]
 
 
 def tagged(text: str, span: list[int] | None, label: str) -> tuple[list[str], list[str]]:
-    """Splits a text into words and marks those that the span touches, in part or whole.
+    """Splits a text into words and tags the words that overlap the span.
 
     Raises:
         ValueError: the span touches no word.

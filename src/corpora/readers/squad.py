@@ -1,9 +1,9 @@
-"""Reader `squad`: the official JSON of SQuAD 1.1 and 2.0, one row per question; row n is the n-th question of the file.
+"""Reader `squad`: the official JSON of SQuAD 1.1 and 2.0; row n is the n-th question of the file.
 
-The question is the text, its paragraph the pair that is searched, the title of the article the group. Gold are
-`answers` alone, equal ones once; `plausible_answers` of questions without an answer are not.
+The question is the text, its paragraph is text_pair, and the title of the article is the group. The gold answers are
+`answers`, without duplicates; `plausible_answers` of questions without an answer are ignored.
 
-The file is read whole, for it is one JSON value; the official ones have 40 MB, which is not worth a parser of streams.
+The whole file is read into memory, because it is one JSON value; the official files have 40 MB.
 """
 
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ from src.core.records import Example
 from src.core.user_errors import UserError
 from src.corpora.corpus_file import Corpus
 from src.corpora.readers import spans
-from src.corpora.rows import Found, Row, nfc, refusal
+from src.corpora.rows import Row, RowOrError, nfc, refusal
 
 COLUMNS = {"id": "id", "text": "question", "text_pair": "context", "group": "title", "answers": "answers"}
 
 
-def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]:
+def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrError]:
     """Yields the questions of one file.
 
     Args:
         targets: False: questions may have no `answers`.
 
     Raises:
-        UserError: the file is not JSON, or not in the format.
+        UserError: the file is not JSON, or not the JSON of SQuAD.
     """
     questions = _questions(path)
     number = 0
@@ -36,7 +36,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[Found]
             yield _row(path, number, title, context, question, targets)
     except (KeyError, TypeError, AttributeError) as error:
         problem = f"no key {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{path}, behind row {number}: not the JSON of SQuAD: {problem}") from error
+        raise UserError(f"{path}, after row {number}: not the JSON of SQuAD: {problem}") from error
 
 
 def _questions(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -46,25 +46,25 @@ def _questions(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield article["title"], paragraph["context"], question
 
 
-def _row(path: Path, number: int, title: str, context: str, question: dict[str, Any], targets: bool) -> Found:
+def _row(path: Path, number: int, title: str, context: str, question: dict[str, Any], targets: bool) -> RowOrError:
     answers = question["answers"] if targets else question.get("answers")
-    found: list[list[int]] | None = None if answers is None else []
+    gold: list[list[int]] | None = None if answers is None else []
     for answer in answers or []:
         start, text = answer["answer_start"], answer["text"]
         if not text or context[start : start + len(text)] != text:
-            return refusal(path, number, "answers", answer, "the context has another text at answer_start")
+            return refusal(path, number, "answers", answer, "the text at answer_start is not the answer")
         span = spans.moved(context, start, start + len(text))
-        if found is not None and span not in found:
-            found.append(span)
+        if gold is not None and span not in gold:
+            gold.append(span)
     impossible = question.get("is_impossible")
-    if found is not None and impossible is not None and impossible == bool(found):
-        return refusal(path, number, "is_impossible", impossible, f"the question has {len(found)} answers")
+    if gold is not None and impossible is not None and impossible == bool(gold):
+        return refusal(path, number, "is_impossible", impossible, f"the question has {len(gold)} answers")
     example = Example(
         id=str(question["id"]),
         text=nfc(question["question"]),
         text_pair=nfc(context),
         group=nfc(title),
-        answers=found,
+        answers=gold,
         split="",
     )
     return Row(example, path, number, COLUMNS)

@@ -14,7 +14,7 @@ from src.core.records import SPLITS, Example, read_examples
 from tests.conftest import Ended
 from tests.corpora.conftest import refusal_of, rows_of
 
-SHIPPED = Path(__file__).parents[1] / "criteria"
+SHIPPED = Path(__file__).parent / "criteria"
 HEADER = "post_id,criterion,status,evidence,start,end"
 
 
@@ -109,8 +109,11 @@ def test_whole_criteria_cannot_be_kept_together_where_that_parts_a_post(
         (["p1,jo,1,,,"], "annotations.csv, row 2, column 'criterion': criteria.json has no such criterion; legal: "),
         (["p1,joy,2,,,"], "annotations.csv, row 2, column 'status': the status is 0 or 1; the value is '2'"),
         (["p1,joy,-1,,,"], "annotations.csv, row 2, column 'status': the status is 0 or 1; the value is '-1'"),
-        (["p1,joy,1,,,", "p1,joy,0,,,"], "annotations.csv, row 3, column 'status': row 2 says 1 of the same pair"),
-        (["p1,joy,0,is fun,,"], "annotations.csv, row 2, column 'status': there is evidence for it"),
+        (
+            ["p1,joy,1,,,", "p1,joy,0,,,"],
+            "annotations.csv, row 3, column 'status': row 2 has status 1 for this pair",
+        ),
+        (["p1,joy,0,is fun,,"], "annotations.csv, row 2, column 'status': there is evidence, so the status must be 1"),
         (["p1,joy,1"], "annotations.csv, row 2: 3 cells for 6 columns"),
     ],
 )
@@ -130,7 +133,7 @@ def test_a_file_that_is_not_beside_the_annotations_quotes_how_to_get_it(folder: 
     (folder / name).unlink()
     assert (
         refusal_of(folder)
-        == f"annotations.csv needs {name} beside it; to fetch it: git checkout -- tests/corpora/readers/criteria"
+        == f"annotations.csv needs the file {name}; fetch it with: git checkout -- tests/corpora/readers/criteria"
     )
 
 
@@ -140,11 +143,11 @@ def test_a_file_that_is_not_beside_the_annotations_quotes_how_to_get_it(folder: 
         (
             "posts.csv",
             "post_id,text\np1,a\np1,b\n",
-            "posts.csv, row 3, column 'post_id': the post stands there already",
+            "posts.csv, row 3, column 'post_id': the post_id occurs in an earlier row",
         ),
         ("posts.csv", "post_id,text\np1,\n", "posts.csv, row 2, column 'text': the post is empty"),
         ("posts.csv", "post_id\np1\n", "posts.csv, row 1: no column 'text'"),
-        ("criteria.json", '["joy"]', "criteria.json: an object of criteria and their texts is expected"),
+        ("criteria.json", '["joy"]', "criteria.json: an object {criterion: text} is expected"),
     ],
 )
 def test_posts_and_criteria_that_are_wrong_are_refused(folder: Path, name: str, content: str, message: str) -> None:

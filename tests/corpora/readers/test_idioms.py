@@ -148,7 +148,7 @@ def test_an_empty_line_does_not_shift_the_numbers_of_the_rows_behind_it(corpus: 
 
 
 def test_an_empty_file_has_no_columns(corpus: SmallCorpus) -> None:
-    assert refusal(corpus, b"") == "row 1: empty; the names of the columns are expected there"
+    assert refusal(corpus, b"") == "row 1 is empty; it must have the names of the columns"
 
 
 def test_a_file_with_a_header_alone_has_no_rows(corpus: SmallCorpus) -> None:

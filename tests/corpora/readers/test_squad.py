@@ -56,12 +56,12 @@ def test_offsets_follow_the_text_into_its_composed_form(table: Table) -> None:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (question(2, ("Rollo", 1)), "a.json, row 2, column 'answers': the context has another text at answer_start"),
+        (question(2, ("Rollo", 1)), "a.json, row 2, column 'answers': the text at answer_start is not the answer"),
         (question(2, ("", 1)), "a.json, row 2, column 'answers': "),
         (question(2, is_impossible=False), "a.json, row 2, column 'is_impossible': the question has 0 answers"),
         (question(2, ("Rollo", 0), is_impossible=True), "a.json, row 2, column 'is_impossible': the question has 1"),
-        ({"id": "q2", "question": "Who?"}, "a.json, behind row 2: not the JSON of SQuAD: no key 'answers'"),
-        (question(1), "a.json, row 2, column 'id': the id stands already in a.json, row 1"),
+        ({"id": "q2", "question": "Who?"}, "a.json, after row 2: not the JSON of SQuAD: no key 'answers'"),
+        (question(1), "a.json, row 2, column 'id': a.json, row 1, has the same id"),
     ],
 )
 def test_a_question_that_is_wrong_is_refused(table: Table, broken: dict[str, Any], message: str) -> None:
@@ -71,4 +71,4 @@ def test_a_question_that_is_wrong_is_refused(table: Table, broken: dict[str, Any
 @pytest.mark.parametrize("text", ["{}", "[]", '{"data": [{"title": "x"}]}', '{"data": 5}'])
 def test_other_json_is_refused(table: Table, text: str) -> None:
     folder = table({"a.json": text}, reader="squad", labels=[], columns=...)
-    assert "a.json, behind row 0: not the JSON of SQuAD" in refusal_of(folder)
+    assert "a.json, after row 0: not the JSON of SQuAD" in refusal_of(folder)
