@@ -122,7 +122,7 @@ def test_an_adapter_whose_base_is_gone_says_that_its_folder_is_not_there(save: S
     adapter.write_text(json.dumps(json.loads(adapter.read_text()) | {"base_model_name_or_path": "/nowhere/base"}))
     with pytest.raises(UserError) as error:
         variants.load("adapter", folder)
-    assert str(error.value) == "the model '/nowhere/base' cannot be loaded: there is no such folder"
+    assert str(error.value) == "the model '/nowhere/base' cannot be loaded: the folder does not exist; check the path"
 
 
 @pytest.mark.parametrize("name", VARIANTS)

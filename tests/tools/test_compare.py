@@ -354,7 +354,7 @@ def test_one_system_alone_has_means_and_no_pair_to_test(tool: Tool, tmp_path: Pa
         (["a=ours-1.jsonl", "a=ours-1.jsonl"], "system 'a' is given twice"),
         (["a=none-*.jsonl"], "nothing matches none-*.jsonl"),
         (["a=bad.jsonl"], "bad.jsonl, line 1 is not a valid Prediction"),
-        (["a=folder"], "folder is a folder without a file of predictions"),
+        (["a=folder"], "folder is a folder without files of predictions"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line_and_status_2(
