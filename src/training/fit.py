@@ -169,8 +169,8 @@ def check(model: Model, validation: Sequence[Example], params: TrainParams) -> N
     for key in ("pooling", "separate_encoders"):
         if getattr(params, key) and not (len(model.tasks) > 1 and any(task.pooled for task in model.tasks)):
             raise UserError(
-                f"train.{key} needs a joint model with cls, but the run has task: {run_tasks}; remove train.{key}, or "
-                "set a joint task, for example task: cls+span"
+                f"train.{key} needs a joint model with cls, but task: {run_tasks} is not joint or lacks cls; "
+                f"remove train.{key}, or set a joint task, for example task: cls+span"
             )
     for task in model.tasks:
         if not task.labels(validation, model.labels[task.name]):
