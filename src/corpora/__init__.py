@@ -57,7 +57,7 @@ def try_read(folder: Path, corpus: Corpus) -> Iterator[RowOrError]:
     reader = READERS[corpus.reader]
     for name in corpus.files:
         if corpus.hub is None and not (folder / name).is_file():
-            raise UserError(f"corpus '{folder.name}' has no file {folder / name}; fetch it with: {corpus.fetch}")
+            raise UserError(f"corpus '{folder.name}' has no file {folder / name}; to fetch it: {corpus.fetch}")
     for name in corpus.files:
         for row in reader(folder / name, corpus):
             yield row if isinstance(row, UserError) else _named(row, corpus, name)

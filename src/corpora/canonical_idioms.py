@@ -29,7 +29,7 @@ def idioms(folder: Path, corpus: Corpus, rows: Sequence[Entry]) -> list[str]:
                 raise problem
     else:
         raise UserError(
-            f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); fetch it with: {corpus.fetch}"
+            f"corpus '{folder.name}' has no file {folder / source} (canonical_idioms); to fetch it: {corpus.fetch}"
         )
     names = {" ".join(idiom.split()) for idiom in listed} - {""}
     if not names:

@@ -147,7 +147,7 @@ class Corpus(Section):
     @classmethod
     def _labels_are_a_set(cls, labels: list[str]) -> list[str]:
         if len(labels) == 1 or len(set(labels)) < len(labels):
-            raise ValueError(f"labels: expected at least 2 different labels, or [] if texts have none; not {labels}")
+            raise ValueError(f"labels: at least 2 different labels are expected, or [] for no labels; not {labels}")
         if "-1" in labels:
             raise ValueError(
                 "labels: -1 marks rows without a label and is not a label; name it under drop to leave these rows out"

@@ -83,7 +83,7 @@ def _text(results: Mapping[str, CheckResult]) -> str:
     for name, result in results.items():
         first, *rest = result.message.splitlines()
         lines += [[name, result.status, first], *(["", "", line] for line in rest)]
-    return TEXT.table(["check", "status", "result"], lines)
+    return TEXT.table(["check", "status", "what was found"], lines)
 
 
 def _json(name: str, status: str, results: Mapping[str, CheckResult]) -> str:

@@ -146,7 +146,7 @@ def test_a_data_file_that_is_not_there_quotes_the_command_that_fetches_it(corpus
     corpus.write()
     corpus.file.unlink()
     message = refusal(corpus.folder)
-    assert message == f"corpus 'small' has no file {corpus.file}; fetch it with: dvc import somewhere a.csv"
+    assert message == f"corpus 'small' has no file {corpus.file}; to fetch it: dvc import somewhere a.csv"
 
 
 def test_files_are_read_in_the_order_in_which_they_are_named(corpus: SmallCorpus) -> None:

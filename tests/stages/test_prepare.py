@@ -371,7 +371,7 @@ def test_a_bad_row_stops_the_stage_with_file_row_column_and_value(
 BAD_FILES: dict[str, tuple[Break, list[str]]] = {
     "a file that is not there": (
         meta(files=["a.csv", "b.csv"]),
-        ["corpus 'small' has no file ", "b.csv", "fetch it with: dvc import somewhere a.csv"],
+        ["corpus 'small' has no file ", "b.csv", "to fetch it: dvc import somewhere a.csv"],
     ),
     "an encoding that is not UTF-8": (
         raw(lambda lines: item(lines, 7, lines[7].decode().encode("cp1255"))), ["a.csv, line 8 is not UTF-8", "UTF-8"],
@@ -454,7 +454,7 @@ def test_a_shipped_corpus_without_its_data_quotes_the_command_that_fetches_them(
     (folder / "corpus.yaml").write_bytes((ROOT / "data/raw/hebrew_idioms/corpus.yaml").read_bytes())
     ended = prepare(folder)
     assert ended.status == 2
-    assert f"no file {folder / 'splits/train.csv'}; fetch it with: dvc import https://github.com/" in ended.err
+    assert f"no file {folder / 'splits/train.csv'}; to fetch it: dvc import https://github.com/" in ended.err
     assert ended.err.count("\n") == 1
 
 

@@ -79,7 +79,7 @@ def test_an_experiment_whose_outputs_are_lost_is_told_by_their_name_and_how_to_g
 def test_wrong_arguments_are_one_line_and_exit_status_2(tmp_path: Path, tool: Tool) -> None:
     os.chdir(tmp_path)
     ended = tool("check", "--model", "nowhere")
-    assert (ended.status, ended.out, ended.err) == (2, "", "error: --model nowhere: there is no such folder\n")
+    assert (ended.status, ended.out, ended.err) == (2, "", "error: --model nowhere: the folder does not exist\n")
     assert tool("check", "--model", tmp_path, "--experiment", "a").status == 2
     assert "error: DVC cannot look up experiments: " in tool("check", "--experiment", "a").err
     assert "error: params.yaml does not exist" in tool("check", "--overfit").err

@@ -287,7 +287,7 @@ def test_a_flood_of_errors_is_counted(tool: Tool) -> None:
         ("labels", ["0", "1", "2"], "warning: no row has the declared label '2'"),
         ("unseen_groups", ["x"], "warning: unseen_groups: no row has the group 'x'"),
         ("lables", [], "error: data/raw/mine/corpus.yaml: unknown key 'lables'"),
-        ("files", ["other.csv"], "error: corpus 'mine' has no file data/raw/mine/other.csv; fetch it with: "),
+        ("files", ["other.csv"], "error: corpus 'mine' has no file data/raw/mine/other.csv; to fetch it: "),
         ("encoding", "utf-16", "error: data/raw/mine/mine.csv is not utf-16"),
     ],
 )

@@ -197,7 +197,7 @@ def test_a_question_without_room_for_its_text_is_left_out_alone(
         (["--file", "a.jsonl", "--delimiter", ";"], "a.jsonl: delimiter: reader jsonl does not read this key"),
         (["--file", "a.jsonl", "--no-quotes"], "a.jsonl: quoting: reader jsonl does not read this key"),
         (["--file", "a.csv", "--encoding", "utf-9"], "unknown encoding 'utf-9'"),
-        (["--file", "data"], "data is a folder; a file is expected"),
+        (["--file", "data"], "--file data is a folder; give a file"),
         (["--batch-size", "0", "words"], "--batch-size is 0; it must be 1 or more"),
         (["words", " "], "one of the texts is empty"),
         (["words", "\tsecond"], "one of the texts is empty"),

@@ -61,7 +61,7 @@ def read(path: Path, corpus: Corpus, *, targets: bool = True) -> Iterator[RowOrE
     """
     for name in BESIDE:
         if not (path.parent / name).is_file():
-            raise UserError(f"{path} needs the file {path.parent / name}; fetch it with: {corpus.fetch}")
+            raise UserError(f"{path} needs the file {path.parent / name}; to fetch it: {corpus.fetch}")
     criteria = _criteria(path.parent / "criteria.json")
     posts, refused = _posts(path.parent / "posts.csv")
     yield from refused

@@ -133,7 +133,7 @@ def test_a_file_that_is_not_beside_the_annotations_quotes_how_to_get_it(folder: 
     (folder / name).unlink()
     assert (
         refusal_of(folder)
-        == f"annotations.csv needs the file {name}; fetch it with: git checkout -- tests/corpora/readers/criteria"
+        == f"annotations.csv needs the file {name}; to fetch it: git checkout -- tests/corpora/readers/criteria"
     )
 
 
