@@ -26,7 +26,7 @@ def test_the_page_of_parameters_has_every_key_with_its_value_its_limits_and_its_
     for key in keys(YAML(typ="safe", pure=True).load(ROOT / "params.yaml")):
         assert f"| `{key}` |" in page or f"## {key}\n" in page, key
     (row,) = (line for line in page.splitlines() if line.startswith("| `train.stride` |"))
-    assert "| `32` | whole number, at least 0 | evidence: " in row
+    assert "| `32` | whole number, at least 0 | Overlap of neighbouring windows" in row
 
 
 def test_the_page_of_a_corpus_has_every_key() -> None:

@@ -95,9 +95,8 @@ def test_a_grid_with_failing_and_killed_experiments_keeps_the_good_and_names_the
     first = told(project)
     assert [row["runs"] for row in first["rows"]] == [["good"]]
     failing, killed = sorted(first["warnings"])
-    assert (
-        "(model=./nowhere) failed: error: model: there is no folder ./nowhere. See: dvc queue logs failing" in failing
-    )
+    refused = "error: model: there is no folder ./nowhere; set an existing folder"
+    assert f"(model=./nowhere) failed: {refused}. See: dvc queue logs failing" in failing
     assert "(seed=2) failed: killed by signal 9. See: dvc queue logs killed" in killed
 
     sh(killed.rpartition("queue it again: ")[2], project)

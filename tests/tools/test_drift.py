@@ -108,9 +108,9 @@ def test_fewer_examples_than_width_are_warned_of(tool: Tool) -> None:
     [
         (["a=none-*"], "nothing matches none-*"),
         (["full-1.safetensors"], "is not NAME=GLOB; example: ours='runs/ours-*.safetensors'"),
-        (["a=weights"], "weights is no file of representations, or is cut off: its metadata lack 'about'"),
-        (["a=started.safetensors"], "its training started from tiny, seed 7, and the base is tiny, seed 1; make the"),
-        (["a=text"], "text is no file of representations"),
+        (["a=weights"], "weights is not a file of representations, or is truncated: its metadata lack 'about'"),
+        (["a=started.safetensors"], "its training started from tiny, seed 7, but the base is tiny, seed 1; make the"),
+        (["a=text"], "text is not a file of representations"),
         (["a=step-*.safetensors"], "the files of a are of different steps (2, 10, the end)"),
         (["a=others.safetensors"], "others.safetensors cannot be compared with base.safetensors: they contain diff"),
     ],

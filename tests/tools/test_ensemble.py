@@ -90,7 +90,7 @@ A = [label("1", "a", "a"), label("2", "a", "b")]
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        ([A[0]], [], "b.jsonl have different rows: 1 in "),
+        ([A[0]], [], "b.jsonl have different rows: 1 only in "),
         (
             [A[0], replace(A[1], gold="b", correct=True)],
             [],
