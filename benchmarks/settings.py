@@ -27,7 +27,8 @@ OFF = {  # what a process does first, so that the setting has no effect in it
         "os.environ.setdefault = lambda name, value: None if name == 'OMP_WAIT_POLICY' else usual(name, value)"
     ),
     "dropout": (
-        "from contextlib import nullcontext; from src.training import dropout; "
+        "from contextlib import nullcontext; from src.core.command import heavy_imports\n"
+        "with heavy_imports(): from src.training import dropout\n"  # torch must see the other settings
         "dropout.quick = lambda model: nullcontext()"
     ),
 }

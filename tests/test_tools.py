@@ -4,6 +4,7 @@ pytest tests/test_tools.py
 """
 
 import re
+import runpy
 import subprocess
 import sys
 
@@ -47,6 +48,17 @@ def test_a_misspelt_tool_is_an_error_with_the_nearest_name() -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: unknown tool 'compair', did you mean 'compare'?")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_also_runs_as_a_module(
+    tool: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [tool, "--help"])
+    monkeypatch.delitem(sys.modules, f"src.tools.{tool}", raising=False)  # otherwise runpy warns
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module(f"src.tools.{tool}", run_name="__main__", alter_sys=True)
+    assert f"usage: python -m src {tool} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -18,7 +18,7 @@ from src.corpora.rows import Entry, Row
 H = TypeVar("H", bound=Hashable)
 
 
-class Shelf:
+class RowStore:
     """A temporary file of rows; the system deletes it when the process ends."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,11 +40,11 @@ class Shelf:
         row: Row = pickle.load(self._file)
         return row
 
-    def _keep(self, row: Row) -> "Shelved":
+    def _keep(self, row: Row) -> "StoredRow":
         offset = self._file.seek(0, os.SEEK_END)
         pickle.dump(row, self._file)
-        return Shelved(
-            shelf=self,
+        return StoredRow(
+            store=self,
             offset=offset,
             id=row.id,
             group=self._once(row.group),
@@ -63,10 +63,10 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class StoredRow:
     """An Entry whose row is in the file."""
 
-    shelf: Shelf
+    store: RowStore
     offset: int
     id: str
     group: str | None
@@ -94,4 +94,4 @@ class Shelved:
 
     @property
     def _row(self) -> Row:
-        return self.shelf.take(self.offset).placed(self.split)
+        return self.store.take(self.offset).placed(self.split)

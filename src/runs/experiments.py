@@ -205,15 +205,6 @@ def locked_params(lock: Path) -> dict[str, Any]:
     return params | grouping.flatten({"train": overrides})
 
 
-def changed_stages() -> list[str]:
-    """Returns the stages whose results are not up to date.
-
-    Raises:
-        UserError: this is not a DVC repository.
-    """
-    return sorted(changes())
-
-
 def changes() -> dict[str, set[str]]:
     """Returns {stage: changed files} of the stages whose results are not up to date.
 

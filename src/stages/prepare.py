@@ -13,7 +13,7 @@ from src.core.files import atomic_folder, write_json
 from src.core.records import SPLITS, write_examples
 from src.corpora import canonical_idioms, corpus_file, duplicates, intake_checks, split, statistics
 from src.corpora.near_duplicates import near_duplicates
-from src.corpora.row_store import Shelf
+from src.corpora.row_store import RowStore
 
 
 def main() -> None:
@@ -26,8 +26,8 @@ def main() -> None:
 
     params = config.load(arguments.params).prepare
     corpus = corpus_file.with_group(corpus_file.load(arguments.corpus), params.group_column)
-    shelf = Shelf(arguments.out.parent)  # texts stay on disk
-    rows, dropped = corpora.without_dropped(shelf.keep(corpora.read(arguments.corpus, corpus)), corpus)
+    store = RowStore(arguments.out.parent)  # texts stay on disk
+    rows, dropped = corpora.without_dropped(store.keep(corpora.read(arguments.corpus, corpus)), corpus)
     intake_checks.check_rows(rows, corpus)
     idioms = canonical_idioms.idioms(arguments.corpus, corpus, rows)
     remarks = [remark for row in rows for remark in row.remarks]

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src.analysis.tables import TEXT
-from src.core.command import heavy_imports
+from src.core.command import heavy_imports, run
 from src.core.command_line import command_parser
 from src.core.records import Example, read_examples
 from src.core.user_errors import UserError
@@ -164,3 +164,7 @@ def _text(report: Mapping[str, Any]) -> str:
         f"max difference: of logits from {REFERENCE}; peak: memory of the process with libraries (GPU: GPU memory)"
     )
     return f"{TEXT.table(HEADINGS, lines)}\n\n{about}"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.analysis.tables import MARKDOWN
-from src.core.command_line import command_parser
+from src.core.command import run
+from src.core.command_line import command_parser, warn
 from src.core.files import atomic_folder, read_json
 from src.core.user_errors import UserError
 from src.runs import experiments
@@ -72,10 +72,7 @@ def _checked() -> Mapping[str, Any]:
         )
     if changes:
         stages = ", ".join(sorted(changes))
-        print(
-            f"WARNING: the workspace has changed since training ({stages}); run dvc repro",
-            file=sys.stderr,
-        )
+        warn([f"the workspace has changed since training ({stages}); run dvc repro"])
     return experiments.locked_params(Path(LOCK))
 
 
@@ -108,3 +105,7 @@ def _results(scores: Mapping[str, Any], corpus: str) -> Iterator[EvalResult]:
             system = f" of the baseline {baseline}, not of this model" if baseline else ""
             name = f"{metric}{system} (95 %: {low:.3f} to {high:.3f})"
             yield model_card.result(task, corpus, split, metric, system_scores[split][metric], name)
+
+
+if __name__ == "__main__":
+    run(main)

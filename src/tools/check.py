@@ -18,7 +18,7 @@ from pathlib import Path
 from src.analysis.tables import TEXT
 from src.core import config
 from src.core.check_result import CheckResult, worst
-from src.core.command import heavy_imports
+from src.core.command import heavy_imports, run
 from src.core.command_line import command_parser
 from src.core.user_errors import UserError
 from src.runs import experiments
@@ -91,3 +91,7 @@ def _json(name: str, status: str, results: Mapping[str, CheckResult]) -> str:
     return json.dumps(
         {"subject": name, "status": status, "checks": checks}, ensure_ascii=False, indent=2, allow_nan=False
     )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from src.analysis import comparison_table, cost
 from src.core import config
+from src.core.command import run
 from src.core.command_line import command_parser, warn
 from src.core.user_errors import UserError
 from src.runs import comparisons, costs
@@ -67,3 +68,7 @@ def parser() -> argparse.ArgumentParser:
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")
     options.set_defaults(form="text")
     return options
+
+
+if __name__ == "__main__":
+    run(main)

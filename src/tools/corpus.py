@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from src import corpora
-from src.core.command_line import command_parser
+from src.core.command import run
+from src.core.command_line import command_parser, warn
 from src.core.files import write_yaml
 from src.core.records import SPLITS
 from src.core.section import parse
@@ -91,7 +92,7 @@ def new(folder: Path, file: Path) -> None:
     write_yaml(path, content, "Guessed: check and correct it, then run python -m src corpus check " + folder.name)
     print(path.read_text(encoding="utf-8"), end="")
     if problem := doubt(guessed):
-        print(f"WARNING: {problem}", file=sys.stderr)
+        warn([problem])
 
 
 def check(folder: Path) -> bool:
@@ -181,3 +182,7 @@ def _show(kind: str, messages: Sequence[str]) -> None:
         print(f"{kind}: {line}")
     if len(messages) > SHOWN:
         print(f"{kind}: {len(messages) - SHOWN} more")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -10,11 +10,11 @@ the seeds compares systems with the same seeds. Tables are printed to standard o
 """
 
 import argparse
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from src.core.command_line import command_parser
+from src.core.command import run
+from src.core.command_line import command_parser, warn
 from src.core.user_errors import UserError
 from src.representations import drift_table, layer_drift
 from src.representations.layer_drift import Drift
@@ -40,8 +40,7 @@ def main() -> None:
 
         with figures.style():
             figures.write(arguments.figures, {"drift": drift_figure(means)})
-    for warning in [*_unchecked(unknown), *_few(base for _, base in bases.values()), *warnings]:
-        print(f"WARNING: {warning}", file=sys.stderr)
+    warn([*_unchecked(unknown), *_few(base for _, base in bases.values()), *warnings])
     print(drift_table.FORMATS[arguments.form](means, tests))
 
 
@@ -105,3 +104,7 @@ def _few(bases: Iterable[Representations]) -> Sequence[str]:
         for samples, width in shapes
         if samples < width
     ]
+
+
+if __name__ == "__main__":
+    run(main)

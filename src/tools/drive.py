@@ -21,6 +21,7 @@ from typing import Any
 from dvc_gdrive import GDriveFileSystem
 from pydrive2.files import ApiRequestError
 
+from src.core.command import run
 from src.core.command_line import command_parser
 from src.core.files import read_json
 from src.core.user_errors import UserError
@@ -195,3 +196,7 @@ def _explained(error: BaseException, remote: dict[str, Any], account: str) -> st
             "is installed"
         )
     return f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from src.analysis.ensembling import METHODS, ensemble
+from src.core.command import run
 from src.core.command_line import command_parser
 from src.core.user_errors import UserError
 from src.tasks.prediction_file import read_predictions, write_predictions
@@ -34,3 +35,7 @@ def parser() -> argparse.ArgumentParser:
         help="how to combine labels; default: mean if all rows have probabilities, else vote",
     )
     return options
+
+
+if __name__ == "__main__":
+    run(main)

@@ -14,6 +14,7 @@ from typing import Any
 
 from src.analysis import breakdown_table, error_categories, scores
 from src.analysis.tables import TEXT
+from src.core.command import run
 from src.core.command_line import command_parser
 from src.core.records import Prediction, read_splits
 from src.core.user_errors import UserError
@@ -27,7 +28,7 @@ def main() -> None:
         raise UserError(f"--limit is {arguments.limit}; it must be 0 or more")
 
     rows = read_predictions(arguments.file)
-    texts = sentences(arguments.data) if arguments.data else {}
+    texts = _sentences(arguments.data) if arguments.data else {}
     if texts and not any(row.id in texts for row in rows):
         raise UserError(f"--data {arguments.data} has none of the predicted rows; give the data of these predictions")
     mistakes = {
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def sentences(folder: Path) -> dict[str, str]:
+def _sentences(folder: Path) -> dict[str, str]:
     """Returns the text of each example that prepare wrote; for a pair, both texts."""
     examples = read_splits(folder)
     return {id: " | ".join(filter(None, (example.text, example.text_pair))) for id, example in examples.items()}
@@ -105,3 +106,7 @@ def _mistake(mistake: Mapping[str, Any]) -> str:
         f"{mistake['id']} ({mistake['category']}{confidence}): gold {mistake['gold']}, predicted {mistake['predicted']}"
         f"\n    {mistake['text']}"
     )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from src import corpora
 from src.analysis.scores import Running
-from src.core.command import heavy_imports
+from src.core.command import heavy_imports, run
 from src.core.command_line import command_parser
 from src.core.files import atomic_file
 from src.core.records import Example, Prediction
@@ -230,3 +230,7 @@ def _summary(out: Path | None, running: Running, done: int, refused: int) -> Non
         print(f"{task} {metric} {value:.4f} over {rows} rows with gold", file=sys.stderr)
     if out and running.scores():
         print(f"all metrics: python -m src score {out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from src.core import best_file, config
+from src.core.command import run
 from src.core.command_line import command_parser
 from src.core.files import read_json, read_yaml, write_yaml
 from src.core.user_errors import UserError
@@ -55,3 +56,7 @@ def _finished_study(path: Path) -> dict[str, Any]:
             f"{study['n_trials']}; run the search again to continue it up to this number"
         )
     return study
+
+
+if __name__ == "__main__":
+    run(main)

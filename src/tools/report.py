@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from src.analysis import grouping
 from src.analysis.grouping import Comparison, Run
 from src.analysis.significance import Pair
-from src.core.command_line import command_parser
+from src.core.command import run
+from src.core.command_line import command_parser, warn
 from src.core.files import read_json, write_lines
 from src.core.records import read_splits
 from src.core.user_errors import UserError
@@ -80,10 +80,10 @@ def _of_workspace() -> Reported:
     material = _material(Path())
     params, name = material.params, "workspace"
     comparison = grouping.compare([Run(name, params, material.scores)])
-    if changed := experiments.changed_stages():
+    if changed := sorted(experiments.changes()):
         warning = f"the workspace has changed since these results were computed ({', '.join(changed)}): run dvc repro"
         comparison = replace(comparison, warnings=[*comparison.warnings, warning])
-        print(f"WARNING: {warning}", file=sys.stderr)
+        warn([warning])
     return f"{params['model']}, {params['task']}", comparison, [], {name: material}
 
 
@@ -131,3 +131,7 @@ def _curve(path: Path) -> Points:
     with path.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file, delimiter="\t")
     return [(float(step), float(value)) for step, value in rows]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from src import tasks
 from src.core import config
-from src.core.command import heavy_imports
+from src.core.command import heavy_imports, run
 from src.core.command_line import command_parser
 from src.core.config import Params
 from src.core.files import read_json
@@ -53,6 +53,7 @@ def main() -> None:
         from transformers.utils import logging
 
         from src.models import hardware
+        from src.models.checkpoint import load_checkpoint
         from src.representations.extraction import Extraction, choose
     examples = choose(validation, count)
     if len(examples) < 2:
@@ -62,7 +63,7 @@ def main() -> None:
     setup = hardware.prepare(params.train)
     if arguments.base is None:
         name, start = str(arguments.model), _start(arguments.model)
-        model = _trained(arguments.model, arguments.trust_remote_code)
+        model = load_checkpoint(arguments.model, trust_remote_code=arguments.trust_remote_code)
     else:
         name = arguments.base or params.model
         model = _base(name, params, arguments.data)
@@ -97,12 +98,6 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def _trained(folder: Path, trust_remote_code: bool) -> Checkpoint:
-    from src.models.checkpoint import load_checkpoint
-
-    return load_checkpoint(folder, trust_remote_code=trust_remote_code)
-
-
 def _start(folder: Path) -> str | None:
     """The start of training, from the card of the model; None: the card does not have it."""
     from src.training import model_card
@@ -122,3 +117,7 @@ def _base(name: str, params: Params, data: Path) -> Checkpoint:
     encoder = encoders.find(name, params.train.trust_remote_code, params.train.revision)
     set_seed(params.seed)
     return checkpoint.create(encoder, labels, train, params.train)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -3,7 +3,7 @@
     python -m src score metrics/predictions              # a folder of files, scored together
     python -m src score a.jsonl b.jsonl --json           # each file separately; --csv
 
-A row needs id, split, group, task, gold, predicted; README.md describes these fields.
+A row needs id, split, group, task, gold, predicted; docs/predictions-to-paper.md describes these fields.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from src.analysis import breakdown_table
 from src.analysis.breakdown import breakdown, flat
 from src.analysis.tables import as_csv
+from src.core.command import run
 from src.core.command_line import command_parser
 from src.core.user_errors import UserError
 from src.tasks.prediction_file import read_predictions
@@ -41,3 +42,7 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print CSV, a line per value")
     return options
+
+
+if __name__ == "__main__":
+    run(main)

@@ -21,10 +21,10 @@ def open_live(folder: Path) -> Live:
 
 
 class LiveCallback(TrainerCallback):
-    """Logs to DVCLive under the optimizer step, without what the wall clock says: two equal runs give equal files.
+    """Logs metrics to DVCLive by optimizer step. Times are not logged, so equal runs write equal files.
 
-    transformers' own DVCLiveCallback counts its calls in place of steps, and logs seconds.
-    A resumed run starts with an empty folder, for DVC has deleted it: what was logged before is logged again.
+    DVC deletes the folder before a run, so a resumed run logs its earlier steps again. transformers' DVCLiveCallback
+    is not used: it counts its calls instead of the steps, and it logs times.
     """
 
     def __init__(self, live: Live) -> None:
@@ -64,7 +64,7 @@ class Progress(TrainerCallback):
         """Makes the callback of one training.
 
         Args:
-            metric: the name of the validation score, as the line of an epoch has it.
+            metric: the name of the validation score in the line of an epoch.
         """
         self.metric = metric
         self.bar: tqdm | None = None

@@ -1,4 +1,4 @@
-"""Rows on the shelf are the rows that were put there, and take no memory for their texts.
+"""Rows in the store are the rows that were put there, and take no memory for their texts.
 
 pytest tests/corpora/test_row_store.py
 """
@@ -16,7 +16,7 @@ import pytest
 from src import corpora
 from src.corpora import corpus_file
 from src.corpora.corpus_file import Corpus
-from src.corpora.row_store import Shelf
+from src.corpora.row_store import RowStore
 from src.corpora.rows import Row
 from src.stages import prepare
 from tests.conftest import ROOT
@@ -42,27 +42,27 @@ def peak(run: Callable[[], Any]) -> int:
 
 
 def test_a_row_comes_back_as_it_was_put_there(sample: list[Row], tmp_path: Path) -> None:
-    shelved = Shelf(tmp_path).keep(sample)
+    stored = RowStore(tmp_path).keep(sample)
     order = random.Random(0).sample(range(len(sample)), 100)
     for number in order:
-        assert shelved[number].example == sample[number].example
-        assert [getattr(shelved[number], name) for name in AT_HAND] == [
+        assert stored[number].example == sample[number].example
+        assert [getattr(stored[number], name) for name in AT_HAND] == [
             getattr(sample[number], name) for name in AT_HAND
         ]
 
 
 def test_a_row_that_is_placed_says_so_in_its_example_and_when_it_is_refused(sample: list[Row], tmp_path: Path) -> None:
-    (shelved,) = Shelf(tmp_path).keep(sample[:1])
-    placed = shelved.placed("unseen")
-    assert (placed.split, placed.example.split, shelved.example.split) == ("unseen", "unseen", "train")
+    (stored,) = RowStore(tmp_path).keep(sample[:1])
+    placed = stored.placed("unseen")
+    assert (placed.split, placed.example.split, stored.example.split) == ("unseen", "unseen", "train")
     assert str(placed.refuse("split", "wrong")) == str(sample[0].placed("unseen").refuse("split", "wrong"))
 
 
 def test_the_file_has_no_name_and_lies_in_a_folder_that_is_there(sample: list[Row], tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "not" / "yet")
-    (shelved,) = shelf.keep(sample[:1])
+    store = RowStore(tmp_path / "not" / "yet")
+    (stored,) = store.keep(sample[:1])
     assert list(tmp_path.iterdir()) == []
-    assert shelved.example == sample[0].example
+    assert stored.example == sample[0].example
 
 
 @pytest.mark.parametrize("reader", ["csv", "jsonl"])

@@ -67,6 +67,12 @@ class Section:
     figures: Mapping[str, tuple[str, Figure]]
     mistakes: Mapping[tuple[str, str], list[Mistake]]
 
+    @property
+    def has_marks(self) -> bool:
+        """True if parts of the texts are marked as gold or predicted."""
+        pieces = [piece for mistakes in self.mistakes.values() for mistake in mistakes for piece in mistake.pieces]
+        return any(gold or predicted for _, gold, predicted in pieces)
+
 
 @dataclass(frozen=True)
 class System:

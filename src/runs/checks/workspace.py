@@ -17,7 +17,7 @@ LEAST_FREE = 5.0  # GiB; a run with a base encoder writes about 3 GiB
 def stages(subject: Subject) -> CheckResult:
     """The results are up to date with the code, the parameters and the data."""
     _in_workspace(subject)
-    changed = experiments.changed_stages()
+    changed = sorted(experiments.changes())
     if changed:
         message = f"not up to date: {', '.join(changed)}; dvc status lists the changes, dvc repro runs the stages again"
         return CheckResult("warning", message, {"changed": changed})
