@@ -119,7 +119,10 @@ def read_yaml(path: Path, *, comments: bool = False) -> Any:
     try:
         return YAML(typ="rt" if comments else "safe", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError) as error:  # ValueError: an invalid date, such as 2020-13-45
-        raise UserError(f"{path} is not YAML: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise UserError(f"{path} is not YAML: {place}{problem}") from error
 
 
 def _read_text(path: Path) -> str:

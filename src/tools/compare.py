@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     alone.add_argument("--cost", action="store_true", help="print only wall time and cost, with the workspace")
     form = options.add_mutually_exclusive_group()
     for name in comparison_table.FORMATS:
-        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print the table as {name}")
     options.set_defaults(form="text")
     return options
 

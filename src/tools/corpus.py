@@ -127,6 +127,8 @@ def check(folder: Path) -> bool:
 
 def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
     ids: dict[str, Row] = {}
+    if not rows:
+        yield "there are no rows; add rows to the files of the corpus"
     for row in rows:
         try:
             intake_checks.check_row(row, corpus)
@@ -150,8 +152,6 @@ def _wrong(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
 def _doubtful(rows: Sequence[Row], corpus: Corpus) -> Iterator[str]:
     yield from (remark for row in rows for remark in row.remarks)
     used = {row.example.label for row in rows}
-    if not rows:
-        yield "there are no rows"
     for label in corpus.labels:
         if rows and label not in used:
             yield f"no row has the declared label '{label}'"

@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--figures", type=Path, metavar="DIR", help="folder to write drift.pdf and drift.png to")
     form = options.add_mutually_exclusive_group()
     for name in drift_table.FORMATS:
-        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {name}")
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print the table as {name}")
     options.set_defaults(form="text")
     return options
 

@@ -3,7 +3,7 @@
     make drive FOLDER=<id> CREDENTIALS=<file>
 
 The test uses the client of `dvc push`. If it succeeds, .dvc/config.local is written, which Git ignores. If it fails,
-nothing is written. README, section Google Drive, explains how to get the folder and the credentials.
+nothing is written. docs/google-drive.md explains how to get the folder and the credentials.
 """
 
 import argparse

@@ -91,7 +91,7 @@ def main() -> None:
                 done += 1
         if not done:
             raise UserError(
-                f"there is nothing to predict: {refused} rows were left out, and there are no others; give "
+                f"there is nothing to predict: {refused} rows were left out and no row remains; give "
                 "texts, lines of standard input, or a --file with rows"
             )
     if arguments.file:

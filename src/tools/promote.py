@@ -40,9 +40,9 @@ def main() -> None:
 
 def parser() -> argparse.ArgumentParser:
     options = command_parser("python -m src promote", __doc__, "search")
-    options.add_argument("--params", type=Path, default=Path("params.yaml"))
+    options.add_argument("--params", type=Path, default=Path("params.yaml"), help="file with model and task")
     options.add_argument("--search", type=Path, default=Path("metrics/hpo"), help="folder that the hpo stage wrote")
-    options.add_argument("--tuned", type=Path, default=Path("tuned.yaml"))
+    options.add_argument("--tuned", type=Path, default=Path("tuned.yaml"), help="file to write into")
     return options
 
 

@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="allow --model to run its own Python code; for --base: train.trust_remote_code",
     )
-    options.add_argument("--params", type=Path, default=Path(PARAMS))
+    options.add_argument("--params", type=Path, default=Path(PARAMS), help="file with the encoder of --base")
     return options
 
 
