@@ -106,3 +106,10 @@ def test_metrics_plots_and_the_model_are_declared() -> None:
     ]
     for path in [*PIPELINE["metrics"], *plots, PIPELINE["artifacts"]["idiom-model"]["path"]]:
         assert any(path == out or path.startswith(f"{out}/") for out in outs), path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_recorded_run_has_the_dependencies_of_today(stage: str) -> None:
+    recorded = YAML(typ="safe", pure=True).load(ROOT / "dvc.lock")["stages"][stage]
+    deps = {dep.replace("${prepare.corpus}", "sample") for dep in STAGES[stage]["deps"]}
+    assert {dep["path"] for dep in recorded["deps"]} == deps
