@@ -59,7 +59,7 @@ def run(command: Command, project: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"({text}\n) > /dev/null 2>&1" if in_queue else text],
         cwd=project,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"},  # metrics diff prints files in a set's order
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
