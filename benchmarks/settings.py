@@ -121,7 +121,7 @@ def _measure(programs: Collection[list[str]], off: str, folder: Path) -> Cost:
 def _cells(with_it: list[Cost], without: list[Cost], kind: int) -> list[str]:
     """Medians with the setting on and off, and their ratio; kind 0: seconds, 1: CPU seconds."""
     on, off = ([cost[kind] for cost in costs] for costs in (with_it, without))
-    ratio = median(one / other for one, other in zip(off, on, strict=True))
+    ratio = median(seconds_off / seconds_on for seconds_off, seconds_on in zip(off, on, strict=True))
     return [f"{median(on):.1f}", f"{median(off):.1f}", f"{ratio:.2f}"]
 
 

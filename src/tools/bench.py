@@ -92,15 +92,15 @@ def _examples(file: Path | None, data: Path) -> list[Example]:
         return read_examples(data / "validation.jsonl")
     try:
         with file.open(encoding="utf-8", errors="surrogateescape") as lines:
-            found = list(of_lines(lines))
+            rows = list(of_lines(lines))
     except OSError as error:
         raise UserError(f"--file {file}: {error.strerror}") from error
-    for row in found:
+    for row in rows:
         if isinstance(row, UserError):
             raise UserError(f"--file {file}: {row}")
-    if not found:
+    if not rows:
         raise UserError(f"--file {file} has no text")
-    return [row for row in found if isinstance(row, Example)]
+    return [row for row in rows if isinstance(row, Example)]
 
 
 def _report(
